@@ -1,0 +1,75 @@
+//! The command line.
+
+use std::io;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+use usher_service::{Failure, Shutdown};
+
+use crate::{dlq, up};
+
+/// Usher shows every new customer to their seats: it turns each sign-up in a Microsoft Entra External ID tenant
+/// into one message, from which Stripe and others are served.
+#[derive(Parser)]
+#[command(name = "usher", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  usher up                        25 sign-ups through all of it, on this machine
+  usher up --keep                 the same, and it stays up to be looked at
+  usher dlq list billing          what billing could not do
+  usher dlq show billing 7        all about one of them
+  usher completions bash > ~/.local/share/bash-completion/completions/usher
+
+Exit codes: 0 all is well; 1 the answer is no; 64 a setting is wrong; 69 something needed isn't there.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run all of it on this machine: broker, stand-in vendors, producer and consumers
+    Up(up::UpArgs),
+    /// Look at dead letters, and have them tried again
+    Dlq(dlq::DlqArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionArgs),
+}
+
+#[derive(Args)]
+struct CompletionArgs {
+    /// The shell
+    shell: Shell,
+}
+
+/// Does what the command line says.
+pub(crate) async fn run(cli: Cli, shutdown: Shutdown) -> Result<(), Failure> {
+    match cli.command {
+        Command::Up(args) => Box::pin(up::run(args, shutdown)).await,
+        Command::Dlq(args) => Box::pin(dlq::run(args, shutdown)).await,
+        Command::Completions(args) => {
+            clap_complete::generate(args.shell, &mut Cli::command(), "usher", &mut io::stdout());
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_shell_gets_its_completions() {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::Elvish, Shell::PowerShell] {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "usher", &mut script);
+            assert!(String::from_utf8(script).unwrap().contains("signups"), "{shell}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The way to a dead-letter queue: on the broker that the settings name, or on that of the last run here.
+
+use std::sync::Arc;
+
+use clap::{Args, Parser};
+use usher_bus::{Bus, BusSettings, Entity, Receiver, ServiceBus};
+use usher_service::{Failure, Shutdown};
+
+use super::{Whose, failure};
+use crate::{
+    child::Child,
+    local::{self, Folder, Run, Variables, variables_of},
+};
+
+pub(crate) const CONNECTION_STRING: &str = "SERVICEBUS_CONNECTION_STRING";
+
+/// An open dead-letter queue.
+pub(crate) struct DeadLetters {
+    bus: ServiceBus,
+    receiver: Arc<dyn Receiver>,
+    /// The broker that was started to look into what a run left.
+    broker: Option<(Child, Folder)>,
+}
+
+impl DeadLetters {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// No broker is named and no run was made here; the broker can't be reached or refuses us.
+    pub(crate) async fn open(whose: &Whose, shutdown: &Shutdown) -> Result<Self, Failure> {
+        let (settings, broker) = match &whose.bus {
+            Some(settings) => (settings.clone(), None),
+            None => local_broker(whose).await?,
+        };
+        let opened = tokio::select! {
+            () = shutdown.requested() => Err(Failure::Negative("stopped".to_owned())),
+            opened = receiver(whose, &settings) => opened,
+        };
+        match opened {
+            Ok((bus, receiver)) => Ok(Self { bus, receiver, broker }),
+            Err(failure) => {
+                stop(broker).await;
+                Err(failure)
+            }
+        }
+    }
+
+    pub(crate) fn receiver(&self) -> Arc<dyn Receiver> {
+        self.receiver.clone()
+    }
+
+    pub(crate) async fn close(self) {
+        self.receiver.close().await;
+        self.bus.close().await;
+        stop(self.broker).await;
+    }
+}
+
+async fn receiver(whose: &Whose, settings: &BusSettings) -> Result<(ServiceBus, Arc<dyn Receiver>), Failure> {
+    let bus = ServiceBus::connect(settings).map_err(|e| Failure::setting(e.setting(), e))?;
+    let subscription = whose.subscription.as_deref().unwrap_or(whose.consumer.name());
+    let entity = Entity::subscription(settings.topic(), subscription).dead_letters();
+    let receiver = bus.receiver(&entity).await.map_err(failure)?;
+    Ok((bus, receiver))
+}
+
+async fn local_broker(whose: &Whose) -> Result<(BusSettings, Option<(Child, Folder)>), Failure> {
+    match local::find(&whose.data)? {
+        Run::None => {
+            Err(Failure::setting(CONNECTION_STRING, format!("is not set, and no run was made in {}: `usher up` makes one", whose.data.display())))
+        }
+        Run::GoesOn => {
+            let variables = running(whose)?;
+            let string = variables.get(CONNECTION_STRING).unwrap_or_default();
+            Ok((settings(string), None))
+        }
+        Run::Ended(folder) => {
+            let (child, address) = local::start_broker(&folder).await?;
+            Ok((settings(&address.connection_string()), Some((child, folder))))
+        }
+    }
+}
+
+/// The settings of the consumer in a run that goes on.
+pub(super) fn running(whose: &Whose) -> Result<Variables, Failure> {
+    // Absent while the run is still starting, and while another `usher dlq` looks into one that has ended.
+    Variables::read(&variables_of(&whose.data, whose.consumer)).map_err(|_| local::in_use(&whose.data))
+}
+
+fn settings(connection_string: &str) -> BusSettings {
+    #[derive(Parser)]
+    struct Only<T: Args> {
+        #[command(flatten)]
+        settings: T,
+    }
+    Only::parse_from(["usher", "--servicebus-connection-string", connection_string]).settings
+}
+
+async fn stop(broker: Option<(Child, Folder)>) {
+    if let Some((mut child, _folder)) = broker {
+        child.stop().await;
+    }
+}

@@ -1,0 +1,44 @@
+//! `usher dlq replay`: the consumer's own binary receives from its dead-letter queue and runs the same handler.
+//! No message leaves the queue before it has succeeded, and no other consumer sees it.
+
+use std::{ffi::OsString, os::unix::process::CommandExt, process::Command};
+
+use clap::Args;
+use usher_service::Failure;
+
+use super::{Whose, bus};
+use crate::{
+    local::{self, Run, Variables},
+    programs,
+};
+
+/// Arguments of `usher dlq replay`.
+#[derive(Args)]
+#[command(after_help = "\
+The consumer needs its own settings (STRIPE_SECRET_KEY and so on), from the environment; those of a run that
+goes on (`usher up --keep`) are found by themselves. Its flags go after --; see `usher-billing replay --help`.")]
+pub(crate) struct ReplayArgs {
+    #[command(flatten)]
+    whose: Whose,
+    /// Handed on to the consumer
+    #[arg(last = true, value_name = "ARGS")]
+    args: Vec<OsString>,
+}
+
+/// Becomes the consumer: its signals, output and exit code are then ours.
+pub(crate) fn run(args: ReplayArgs) -> Result<(), Failure> {
+    let program = programs::find(&args.whose.consumer.program())?;
+    let variables = if args.whose.bus.is_some() { Variables::default() } else { local_variables(&args.whose)? };
+    let error = Command::new(&program).arg("replay").args(args.args).envs(variables.0).exec();
+    Err(Failure::Unavailable(format!("{} can't be started: {error}", program.display())))
+}
+
+fn local_variables(whose: &Whose) -> Result<Variables, Failure> {
+    match local::find(&whose.data)? {
+        Run::GoesOn => bus::running(whose),
+        Run::None | Run::Ended(_) => Err(Failure::setting(
+            bus::CONNECTION_STRING,
+            "is not set, and no run goes on here whose stand-in vendors could answer: `usher up --keep` starts one",
+        )),
+    }
+}

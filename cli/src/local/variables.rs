@@ -1,0 +1,47 @@
+//! The settings of a child as a file that a shell can read too: `set -a; . billing.env`.
+
+use std::{fs, io, path::Path};
+
+/// Environment variables, in the order in which they are written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Variables(pub(crate) Vec<(String, String)>);
+
+impl Variables {
+    pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
+        let line = |(name, value): &(String, String)| format!("{name}='{}'\n", value.replace('\'', r"'\''"));
+        fs::write(path, self.0.iter().map(line).collect::<String>())
+    }
+
+    pub(crate) fn read(path: &Path) -> io::Result<Self> {
+        let text = fs::read_to_string(path)?;
+        Ok(Self(text.lines().filter_map(variable).collect()))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+fn variable(line: &str) -> Option<(String, String)> {
+    let (name, value) = line.split_once('=')?;
+    let value = value.strip_prefix('\'')?.strip_suffix('\'')?;
+    Some((name.to_owned(), value.replace(r"'\''", "'")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_and_a_shell_agrees() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let value = "Endpoint=sb://localhost;Key=a=b; 'quoted' $HOME";
+        let written = Variables(vec![("BUS".to_owned(), value.to_owned())]);
+        written.write(file.path()).unwrap();
+        assert_eq!(Variables::read(file.path()).unwrap(), written);
+
+        let script = format!(". {} && printf %s \"$BUS\"", file.path().display());
+        let shell = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+        assert_eq!(String::from_utf8(shell.stdout).unwrap(), value);
+    }
+}

@@ -1,0 +1,46 @@
+//! Usher's own topology: what `infra/` sets up in Azure, for this broker.
+
+use std::time::Duration;
+
+use super::{DeliverySpec, IntakeSpec, SubscriptionSpec, Topology, TopicSpec};
+use crate::rules::Filter;
+
+const TOPIC: &str = "user-signups";
+
+/// The consumers, each of which has a subscription of its own name.
+const CONSUMERS: [&str; 1] = ["billing"];
+
+/// As long as Service Bus allows: within it the producer may publish a sign-up twice.
+const DUPLICATE_WINDOW: Duration = Duration::from_hours(7 * 24);
+
+const LOCK_DURATION: Duration = Duration::from_mins(1);
+
+/// Bounds crashes, not retries: those are the consumer's own business.
+const MAX_DELIVERY_COUNT: u32 = 10;
+
+impl Topology {
+    /// The topic `user-signups` and a subscription for each consumer.
+    pub fn usher() -> Self {
+        let topic = TopicSpec {
+            name: TOPIC.to_owned(),
+            intake: IntakeSpec { duplicate_window: Some(DUPLICATE_WINDOW), ..IntakeSpec::default() },
+            default_time_to_live: None,
+            subscriptions: CONSUMERS.map(subscription).into(),
+        };
+        Self { queues: Vec::new(), topics: vec![topic] }
+    }
+}
+
+/// A subscription that gets every sign-up, and of the corrected copies (`replayTo`) those meant for it.
+fn subscription(consumer: &str) -> SubscriptionSpec {
+    let rule = Filter::sql(&format!("replayTo IS NULL OR replayTo = '{consumer}'"));
+    SubscriptionSpec {
+        name: consumer.to_owned(),
+        delivery: DeliverySpec {
+            lock_duration: LOCK_DURATION,
+            max_delivery_count: MAX_DELIVERY_COUNT,
+            ..DeliverySpec::default()
+        },
+        rules: vec![rule.expect("the rule is well-formed for every consumer's name, which a test proves")],
+    }
+}

@@ -1,0 +1,82 @@
+//! What every call passes on its way to a stand-in: it is counted, it takes its time, and a fault may hit it.
+
+use std::{future::pending, time::Duration};
+
+use axum::{
+    extract::{Request, State},
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::MethodRouter,
+};
+use time::OffsetDateTime;
+
+use crate::{Answer, Call, FaultKind, Sandbox, Vendor, entra, latency::between, stripe, world::World};
+
+/// Marks an answer that never reaches the caller: the connection breaks instead.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ConnectionBroke;
+
+/// What a handler may need to know of how the call came in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    /// When its answer leaves: until then the vendor is still at work on it.
+    pub(crate) answered_at: OffsetDateTime,
+    /// A fault that only the handler itself can carry out.
+    pub(crate) fault: Option<FaultKind>,
+}
+
+/// The handlers of one kind of call, behind the gate.
+pub(crate) fn gated(sandbox: &Sandbox, call: Call, handlers: MethodRouter<Sandbox>) -> MethodRouter<Sandbox> {
+    handlers.route_layer(from_fn_with_state((sandbox.clone(), call), pass))
+}
+
+async fn pass(State((sandbox, call)): State<(Sandbox, Call)>, mut request: Request, next: Next) -> Response {
+    let (arrival, takes) = sandbox.with(|world, now| arrive(world, call, now));
+    request.extensions_mut().insert(arrival);
+    let response = match arrival.fault {
+        Some(FaultKind::Before | FaultKind::Hang) => ().into_response(),
+        Some(FaultKind::Status(_)) => sandbox.with(|world, now| refusal(world, call, arrival, now)).into_response(),
+        _ => next.run(request).await,
+    };
+    if !takes.is_zero() {
+        tokio::time::sleep(takes).await;
+    }
+    deliver(response, arrival.fault).await
+}
+
+fn arrive(world: &mut World, call: Call, now: OffsetDateTime) -> (Arrival, Duration) {
+    world.count(call);
+    let takes = between(&mut world.chance, &world.settings.answer_time);
+    let fault = world.faults.strike(call, now).map(|kind| as_carried_out(call, kind));
+    (Arrival { answered_at: now + takes, fault }, takes)
+}
+
+/// Only Stripe's writes store answers: anywhere else a stored 500 is a plain one.
+fn as_carried_out(call: Call, kind: FaultKind) -> FaultKind {
+    let stores = matches!(call, Call::CreateCustomer | Call::UpdateCustomer);
+    match kind {
+        FaultKind::Stored500 | FaultKind::Stored500After if !stores => FaultKind::Status(500),
+        kind => kind,
+    }
+}
+
+/// What an ordered status looks like from this vendor.
+fn refusal(world: &mut World, call: Call, arrival: Arrival, now: OffsetDateTime) -> Answer {
+    let status = arrival.fault.and_then(FaultKind::status).unwrap_or_default();
+    match call.vendor() {
+        Vendor::Login => entra::token::ordered(world, status, now),
+        Vendor::Graph => entra::graph::ordered(world, status, now),
+        Vendor::Stripe => stripe::errors::ordered(world, status),
+    }
+}
+
+async fn deliver(mut response: Response, fault: Option<FaultKind>) -> Response {
+    match fault {
+        Some(FaultKind::Hang | FaultKind::HangAfter) => pending().await,
+        Some(FaultKind::Before | FaultKind::After) => {
+            response.extensions_mut().insert(ConnectionBroke);
+            response
+        }
+        _ => response,
+    }
+}

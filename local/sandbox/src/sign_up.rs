@@ -1,0 +1,199 @@
+//! How somebody becomes a user: by signing up, or in one of the ways that must not be mistaken for it.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::{
+    Expected, Identity, Person,
+    entra::{User, entries},
+    latency::between,
+    stripe,
+    world::{World, random_uuid},
+};
+
+/// How somebody became a user, or didn't.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Signed up: the only ones to welcome.
+    #[default]
+    Customer,
+    /// Made by an administrator in the portal.
+    AdminMade,
+    /// Made by another app, such as a synchronisation.
+    OtherApp,
+    /// Tried to sign up and failed: the log has the entry, the directory no user.
+    Failed,
+}
+
+/// A sign-up to make. What is left out is made up, realistically and from the seed.
+#[derive(Clone, Debug, Default)]
+pub struct NewSignUp {
+    /// How they become a user.
+    pub kind: Kind,
+    /// The address; any text is taken.
+    pub email: Option<String>,
+    /// The name as shown.
+    pub display_name: Option<String>,
+    /// The given name.
+    pub given_name: Option<String>,
+    /// The surname.
+    pub surname: Option<String>,
+    /// Whether they want mail.
+    pub marketing_consent: Option<bool>,
+    /// Where they sign in, such as `google.com`.
+    pub identity_provider: Option<String>,
+    /// Gives them an address that Stripe refuses.
+    pub refused_email: bool,
+    /// When; now if left out. In the time to come, nothing shows until then.
+    pub at: Option<OffsetDateTime>,
+    /// How late the `Add user` entry shows.
+    pub audit_latency: Option<Duration>,
+    /// For how long the user is still 404.
+    pub replication_lag: Option<Duration>,
+    /// When the user is deleted, from the sign-up on.
+    pub deleted_after: Option<Duration>,
+}
+
+/// Many sign-ups to make.
+#[derive(Clone, Copy, Debug)]
+pub struct Crowd {
+    /// How many really sign up and stay.
+    pub count: usize,
+    /// Over how long; zero: all at once, now.
+    pub over: Duration,
+    /// Whether one of them has an address that Stripe refuses.
+    pub refused_email: bool,
+    /// How many others appear in the log, who must not be welcomed. They come on top.
+    pub bystanders: usize,
+    /// How many sign up and are deleted within minutes. They come on top.
+    pub short_lived: usize,
+}
+
+impl Crowd {
+    /// So many sign-ups at once, with a usual share of bystanders and of people who change their mind.
+    pub const fn of(count: usize) -> Self {
+        Self {
+            count,
+            over: Duration::ZERO,
+            refused_email: false,
+            bystanders: count.div_ceil(5),
+            short_lived: count / 20,
+        }
+    }
+
+    /// The same, spread over a time.
+    pub const fn over(mut self, over: Duration) -> Self {
+        self.over = over;
+        self
+    }
+
+    /// The same, one of them with an address that Stripe refuses.
+    pub const fn with_refused_email(mut self) -> Self {
+        self.refused_email = true;
+        self
+    }
+}
+
+/// Who somebody is to the ledger.
+pub(crate) struct Role {
+    pub(crate) kind: Kind,
+    pub(crate) person: Person,
+    pub(crate) signed_up_at: OffsetDateTime,
+    pub(crate) visible_at: OffsetDateTime,
+    pub(crate) expected: Expected,
+}
+
+/// Who changes their mind does so within this time.
+const SHORT_LIFE: Duration = Duration::from_secs(600);
+
+pub(crate) fn generate(world: &mut World, crowd: &Crowd, now: OffsetDateTime) -> Vec<Uuid> {
+    let refused = crowd.refused_email.then(|| world.fate.usize(0..crowd.count.max(1)));
+    let customers = (0..crowd.count).map(|i| {
+        let at = now + crowd.over.mul_f64(i as f64 / crowd.count as f64);
+        enter(world, NewSignUp { at: Some(at), refused_email: refused == Some(i), ..NewSignUp::default() }, now)
+    });
+    let customers = customers.collect();
+    for i in 0..crowd.bystanders {
+        let kind = [Kind::AdminMade, Kind::OtherApp, Kind::Failed][i % 3];
+        let at = some_time(world, crowd, now);
+        enter(world, NewSignUp { kind, at: Some(at), ..NewSignUp::default() }, now);
+    }
+    for _ in 0..crowd.short_lived {
+        let at = some_time(world, crowd, now);
+        let deleted_after = Some(between(&mut world.fate, &(Duration::ZERO..=SHORT_LIFE)));
+        enter(world, NewSignUp { at: Some(at), deleted_after, ..NewSignUp::default() }, now);
+    }
+    customers
+}
+
+fn some_time(world: &mut World, crowd: &Crowd, now: OffsetDateTime) -> OffsetDateTime {
+    now + between(&mut world.fate, &(Duration::ZERO..=crowd.over))
+}
+
+pub(crate) fn enter(world: &mut World, who: NewSignUp, now: OffsetDateTime) -> Uuid {
+    let person = person(world, &who);
+    let id = random_uuid(&mut world.fate);
+    let at = who.at.unwrap_or(now);
+    let lag = between(&mut world.fate, &world.settings.replication_lag);
+    let entries = entries::of(world, who.kind, id, at, who.audit_latency);
+    let visible_at = entries.iter().filter(|entry| entry.adds_user()).map(|entry| entry.visible_at).min();
+    world.tenant.log.extend(entries);
+    if who.kind != Kind::Failed {
+        let mut user = User::new(&world.settings, who.kind, id, &person, at);
+        user.readable_at = at + who.replication_lag.unwrap_or(lag);
+        user.deleted_at = who.deleted_after.map(|after| at + after);
+        world.tenant.directory.add(user);
+    }
+    let expected = expected(&who, &person);
+    let visible_at = visible_at.unwrap_or(at);
+    world.roles.insert(id, Role { kind: who.kind, person, signed_up_at: at, visible_at, expected });
+    id
+}
+
+fn expected(who: &NewSignUp, person: &Person) -> Expected {
+    match who.kind {
+        Kind::AdminMade | Kind::OtherApp | Kind::Failed => Expected::Nothing,
+        Kind::Customer if who.deleted_after.is_some() => Expected::AtMostOne,
+        Kind::Customer if !stripe::takes_email(&person.email) => Expected::Refused,
+        Kind::Customer => Expected::One,
+    }
+}
+
+fn person(world: &mut World, who: &NewSignUp) -> Person {
+    let mut person = world.population.next();
+    if who.refused_email {
+        person.email = world.population.refused_address();
+        person.identity = Identity::EmailAddress;
+    }
+    replace(&mut person.email, &who.email);
+    replace(&mut person.display_name, &who.display_name);
+    person.given_name = who.given_name.clone().or(person.given_name);
+    person.surname = who.surname.clone().or(person.surname);
+    person.marketing_consent = who.marketing_consent.or(person.marketing_consent);
+    if let Some(issuer) = who.identity_provider.clone() {
+        person.identity = Identity::Federated { issuer };
+    }
+    person
+}
+
+fn replace(field: &mut String, with: &Option<String>) {
+    if let Some(with) = with {
+        with.clone_into(field);
+    }
+}
+
+pub(crate) fn mend_email(world: &mut World, id: Uuid, email: &str) -> bool {
+    let (Some(role), Some(user)) = (world.roles.get_mut(&id), world.tenant.directory.users.get_mut(&id)) else {
+        return false;
+    };
+    email.clone_into(&mut role.person.email);
+    if role.expected == Expected::Refused && stripe::takes_email(email) {
+        role.expected = Expected::One;
+    }
+    user.set_email(email);
+    true
+}

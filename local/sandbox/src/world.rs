@@ -1,0 +1,51 @@
+//! Everything that the stand-ins know: one state, one lock, all of it driven by the clock and by seeds.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use crate::{
+    Call, SandboxSettings, entra::Tenant, faults::FaultBox, people::Population, sign_up::Role, stripe::Account,
+};
+
+/// The state behind all stand-ins.
+pub(crate) struct World {
+    pub(crate) settings: SandboxSettings,
+    pub(crate) tenant: Tenant,
+    pub(crate) stripe: Account,
+    pub(crate) faults: FaultBox,
+    /// Whoever was made a user, and why: what the ledger judges by.
+    pub(crate) roles: BTreeMap<Uuid, Role>,
+    pub(crate) population: Population,
+    /// For people and their entries: untouched by calls, so that a seed makes the same people whatever happens.
+    pub(crate) fate: fastrand::Rng,
+    /// For what happens at calls.
+    pub(crate) chance: fastrand::Rng,
+    pub(crate) calls: BTreeMap<Call, u64>,
+}
+
+impl World {
+    pub(crate) fn new(settings: SandboxSettings) -> Self {
+        let mut seeds = fastrand::Rng::with_seed(settings.seed);
+        Self {
+            tenant: Tenant::new(&settings),
+            stripe: Account::new(&settings.stripe),
+            faults: FaultBox::default(),
+            roles: BTreeMap::new(),
+            population: Population::new(seeds.fork()),
+            fate: seeds.fork(),
+            chance: seeds.fork(),
+            calls: BTreeMap::new(),
+            settings,
+        }
+    }
+
+    pub(crate) fn count(&mut self, call: Call) {
+        *self.calls.entry(call).or_default() += 1;
+    }
+}
+
+/// A random id in the form of a v4 UUID.
+pub(crate) fn random_uuid(chance: &mut fastrand::Rng) -> Uuid {
+    uuid::Builder::from_random_bytes(chance.u128(..).to_be_bytes()).into_uuid()
+}

@@ -1,0 +1,72 @@
+//! The client, and the ways in which a call can fail before there is an answer.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use thiserror::Error;
+use tokio::time::timeout;
+use tower::{Service, ServiceExt, util::BoxCloneSyncService};
+use tracing::Instrument;
+
+use crate::span;
+
+/// A request with its whole body in memory; Usher sends nothing large.
+pub type Request = http::Request<Bytes>;
+/// An answer with its whole body in memory, bounded by the client.
+pub type Response = http::Response<Bytes>;
+
+/// Why there is no answer. No variant holds an address or a URL: a query may carry an e-mail.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum TransportError {
+    /// No answer within the time allowed. The request may have taken effect.
+    #[error("no answer in time")]
+    Timeout,
+    /// No connection. The request took no effect.
+    #[error("no connection")]
+    Connect,
+    /// The connection broke before the answer was whole. The request may have taken effect.
+    #[error("the connection broke before the answer")]
+    Broken,
+    /// The answer is larger than the client takes.
+    #[error("the answer is too large")]
+    TooLarge,
+}
+
+/// An HTTP client. Cheap to clone; clones share connections.
+#[derive(Clone)]
+pub struct HttpClient {
+    service: BoxCloneSyncService<Request, Response, TransportError>,
+    pub(crate) timeout: Duration,
+}
+
+impl HttpClient {
+    /// How long one call may take unless the client is told otherwise.
+    pub const TIMEOUT: Duration = Duration::from_secs(30);
+
+    /// A client on any service that answers requests: sockets, or a stand-in in process.
+    pub fn new<S>(service: S) -> Self
+    where
+        S: Service<Request, Response = Response, Error = TransportError> + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+    {
+        Self { service: BoxCloneSyncService::new(service), timeout: Self::TIMEOUT }
+    }
+
+    /// The same client with another bound on each call.
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sends one request, once, and returns whatever the other side answered.
+    ///
+    /// # Errors
+    /// [`TransportError`] if there was no answer; an answer of any status is not an error.
+    pub async fn send(&self, request: Request) -> Result<Response, TransportError> {
+        let span = span::of(&request);
+        let call = self.service.clone().oneshot(request).instrument(span.clone());
+        let answer = timeout(self.timeout, call).await.unwrap_or(Err(TransportError::Timeout));
+        span::end(&span, &answer);
+        answer
+    }
+}

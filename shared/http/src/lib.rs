@@ -1,0 +1,20 @@
+//! Outbound HTTP: one client for all of Usher's calls to Graph and to the vendors.
+//!
+//! The client is a `tower::Service` behind a small type, so that a service talks over sockets and a
+//! simulation calls the stand-ins' routers in process, through the very same code.
+
+mod base_url;
+mod client;
+mod failure;
+mod retry;
+mod retry_after;
+mod settings;
+mod sockets;
+mod span;
+
+pub use base_url::{BaseUrl, BaseUrlError};
+pub use client::{HttpClient, Request, Response, TransportError};
+pub use failure::{Failure, FailureClass};
+pub use retry_after::{RETRY_AFTER_MOST, retry_after};
+pub use settings::{HttpSettings, HttpSettingsError};
+pub use url::Url;

@@ -1,0 +1,15 @@
+//! What every binary of Usher does around its work: read its settings, log, stop when told, say how it is.
+//!
+//! The work itself is a future. [`run`] gives it its settings and a [`Shutdown`] that is cancelled on SIGTERM
+//! or SIGINT, waits until it has drained, and turns how it ended into an exit code that a supervisor can act
+//! on: 64 means "mend the settings, restarting won't help", 69 "what I depend on isn't there".
+
+mod exit;
+mod health;
+mod run;
+mod shutdown;
+
+pub use exit::Failure;
+pub use health::{Health, Status};
+pub use run::{announce, run};
+pub use shutdown::Shutdown;

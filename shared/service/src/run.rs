@@ -1,0 +1,84 @@
+//! From the command line to the exit code.
+
+use std::{ffi::OsString, future::Future, process::ExitCode};
+
+use clap::{Parser, error::ErrorKind};
+use tokio::runtime::Runtime;
+
+use crate::{Failure, Shutdown, exit::SETTINGS};
+
+/// Runs a binary: settings from flags and environment, telemetry, the work, a drained end.
+///
+/// `name` is the service's name in traces and in front of its errors.
+pub fn run<S, F, W>(name: &'static str, work: F) -> ExitCode
+where
+    S: Parser,
+    F: FnOnce(S, Shutdown) -> W,
+    W: Future<Output = Result<(), Failure>>,
+{
+    let settings = match settings::<S>(std::env::args_os()) {
+        Ok(settings) => settings,
+        Err(code) => return code,
+    };
+    let ended = start(name).and_then(|(runtime, telemetry)| {
+        let ended = runtime.block_on(until_done(settings, work));
+        // Reading standard input can't be interrupted: don't wait for the thread that does.
+        runtime.shutdown_background();
+        telemetry.flush();
+        ended
+    });
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{name}: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn start(name: &'static str) -> Result<(Runtime, usher_telemetry::Telemetry), Failure> {
+    // An error means that a provider is installed already, which serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let telemetry = usher_telemetry::init(name).map_err(|e| Failure::setting(e.setting(), e))?;
+    let runtime = Runtime::new().map_err(|e| Failure::Unavailable(format!("no threads to run on: {e}")))?;
+    Ok((runtime, telemetry))
+}
+
+async fn until_done<S, F, W>(settings: S, work: F) -> Result<(), Failure>
+where
+    F: FnOnce(S, Shutdown) -> W,
+    W: Future<Output = Result<(), Failure>>,
+{
+    let shutdown = Shutdown::new();
+    let signals = tokio::spawn(shutdown.clone().on_signal());
+    let ended = work(settings, shutdown).await;
+    signals.abort();
+    ended
+}
+
+/// Help and version go to standard output with code 0; anything that clap can't take exits with 64.
+fn settings<S: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<S, ExitCode> {
+    let command = without_env_values(S::command());
+    let parsed = command.try_get_matches_from(args).and_then(|matches| S::from_arg_matches(&matches));
+    parsed.map_err(|error| {
+        // Nowhere to complain if the terminal is gone.
+        let _ = error.print();
+        match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+            _ => ExitCode::from(SETTINGS),
+        }
+    })
+}
+
+/// `--help` names the environment's settings and never shows their values: some are secrets.
+fn without_env_values(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|arg| arg.hide_env_values(true))
+        .mut_subcommands(without_env_values)
+}
+
+/// Tells whoever started us that we are ready, in one line of JSON on standard output: `usher up` and the
+/// tests start services on port 0 and learn here where they listen.
+pub fn announce(what: &serde_json::Value) {
+    println!("{what}");
+}

@@ -1,0 +1,58 @@
+//! When to stop: SIGTERM, SIGINT, or the end of whoever started us.
+
+use std::future::Future;
+
+use tokio::{io::AsyncReadExt, signal::unix::SignalKind};
+use tokio_util::sync::CancellationToken;
+
+/// Set in a child's environment by `usher up`: the child then stops when its standard input closes, which
+/// happens however its parent ends, SIGKILL included.
+const STOP_WITH_PARENT: &str = "USHER_STOP_WITH_PARENT";
+
+/// A request to stop. Cheap to clone; once made it stays.
+#[derive(Clone, Debug, Default)]
+pub struct Shutdown(CancellationToken);
+
+impl Shutdown {
+    /// A shutdown that nobody has asked for yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks for it.
+    pub fn request(&self) {
+        self.0.cancel();
+    }
+
+    /// Whether it has been asked for.
+    pub fn is_requested(&self) -> bool {
+        self.0.is_cancelled()
+    }
+
+    /// Waits until it is asked for.
+    pub fn requested(&self) -> impl Future<Output = ()> + Send + '_ {
+        self.0.cancelled()
+    }
+
+    /// Asks for it when a signal arrives, or when the parent that wants us gone with it is gone.
+    pub(crate) async fn on_signal(self) -> std::io::Result<()> {
+        let mut terminate = tokio::signal::unix::signal(SignalKind::terminate())?;
+        let mut interrupt = tokio::signal::unix::signal(SignalKind::interrupt())?;
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!(signal = "SIGTERM", "stopping"),
+            _ = interrupt.recv() => tracing::info!(signal = "SIGINT", "stopping"),
+            () = parent_gone() => tracing::info!("stopping with the parent process"),
+        }
+        self.request();
+        Ok(())
+    }
+}
+
+async fn parent_gone() {
+    if std::env::var_os(STOP_WITH_PARENT).is_none() {
+        return std::future::pending().await;
+    }
+    let mut stdin = tokio::io::stdin();
+    let mut ignored = [0; 64];
+    while matches!(stdin.read(&mut ignored).await, Ok(read) if read > 0) {}
+}

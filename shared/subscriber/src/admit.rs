@@ -1,0 +1,41 @@
+//! Whether a message is one that we act on at all.
+
+use std::time::Duration;
+
+use usher_bus::Message;
+use usher_clock::Clock;
+use usher_event::{Event, EventError};
+use uuid::Uuid;
+
+use crate::Rejection;
+
+/// The conditions that a message must meet before its handler sees it.
+#[derive(Clone, Copy)]
+pub(crate) struct Admission {
+    pub(crate) tenant_id: Uuid,
+    pub(crate) max_event_age: Option<Duration>,
+    pub(crate) clock: Clock,
+}
+
+impl Admission {
+    /// The event in a message, or why it is rejected unhandled.
+    pub(crate) fn admit(&self, message: &Message) -> Result<Event, Rejection> {
+        let event = Event::from_json(&message.body).map_err(|error| undecodable(&error))?;
+        if event.data.tenant_id != self.tenant_id {
+            return Err(Rejection::new("ForeignTenant", format_args!("tenant={}", event.data.tenant_id)));
+        }
+        let age = self.clock.since(event.data.signed_up_at);
+        match self.max_event_age {
+            Some(most) if age > most => Err(Rejection::new("TooOld", format_args!("age_s={}", age.as_secs()))),
+            _ => Ok(event),
+        }
+    }
+}
+
+fn undecodable(error: &EventError) -> Rejection {
+    let reason = match error {
+        EventError::UnknownMajorVersion(_) => "UnknownMajorVersion",
+        _ => "Undecodable",
+    };
+    Rejection::new(reason, error)
+}

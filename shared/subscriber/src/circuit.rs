@@ -1,0 +1,139 @@
+//! The circuit: whether the destination is there, judged for all messages at once.
+//!
+//! While it is open nothing is received and nothing waits; the destination is probed with a request of its
+//! own, never with a message. Two things open it: a probe that fails, or a run of failures that spans several
+//! messages with no success among them (a destination that answers its probe and fails all the same).
+
+use std::{
+    collections::BTreeSet,
+    fmt::Display,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{sync::watch, time::Instant};
+use usher_event::EventId;
+use usher_http::{Failure, FailureClass};
+use usher_service::Health;
+
+use crate::{Down, Handler, backoff};
+
+/// So many different messages in a row must fail before the destination is taken to be down.
+const RUN: usize = 5;
+/// The first and the longest wait between two probes of a destination that is down.
+const PROBE_FIRST: Duration = Duration::from_secs(1);
+const PROBE_LONGEST: Duration = Duration::from_secs(30);
+/// No answer to a probe for this long is a failed probe.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A probe's result serves everyone who asks within this time.
+const PROBE_SERVES: Duration = Duration::from_secs(1);
+
+/// The part of the health report that the circuit answers for.
+const PART: &str = "destination";
+
+/// Open or closed, and why.
+pub(crate) struct Circuit {
+    open: watch::Sender<bool>,
+    failures: Mutex<Failures>,
+    last_probe: tokio::sync::Mutex<Option<(Instant, Result<(), Down>)>>,
+    health: Health,
+}
+
+/// What has failed since the last success.
+#[derive(Default)]
+struct Failures {
+    /// The messages of the present run.
+    run: BTreeSet<EventId>,
+    /// How often the circuit has opened: one that opens again and again waits longer before each probe.
+    openings: usize,
+}
+
+impl Circuit {
+    pub(crate) fn new(health: Health) -> Self {
+        health.gauge("circuit_open", 0);
+        Self { open: watch::Sender::new(false), failures: Mutex::default(), last_probe: Default::default(), health }
+    }
+
+    /// Waits until the circuit is open.
+    pub(crate) async fn opened(&self) {
+        // The sender lives in `self`, so the wait can't fail.
+        let _ = self.open.subscribe().wait_for(|open| *open).await;
+    }
+
+    /// A message succeeded: the destination is there.
+    pub(crate) fn succeeded(&self) {
+        let mut failures = self.failures();
+        failures.run.clear();
+        failures.openings = 0;
+    }
+
+    /// A message failed by the moment's fault; opens the circuit if that completes a run.
+    pub(crate) fn failed(&self, message: EventId, failure: &Failure) {
+        let mut failures = self.failures();
+        failures.run.insert(message);
+        let complete = failures.run.len() >= RUN;
+        drop(failures);
+        if complete {
+            self.open(failure);
+        }
+    }
+
+    /// Asks the destination whether it is there, once for all who ask at the same time. Opens the circuit if not.
+    pub(crate) async fn check(&self, handler: &dyn Handler) -> Result<(), Down> {
+        let mut last = self.last_probe.lock().await;
+        if let Some((at, result)) = &*last
+            && at.elapsed() < PROBE_SERVES
+        {
+            return result.clone();
+        }
+        let result = probe(handler).await;
+        *last = Some((Instant::now(), result.clone()));
+        if let Err(down) = &result {
+            self.open(down);
+        }
+        result
+    }
+
+    /// Probes until the destination is there, then closes the circuit.
+    pub(crate) async fn close_when_there(&self, handler: &dyn Handler, seed: u64) {
+        let again = self.failures().openings.saturating_sub(1);
+        for wait in backoff::unbounded(PROBE_FIRST, PROBE_LONGEST, seed).skip(again) {
+            tokio::time::sleep(wait).await;
+            match probe(handler).await {
+                Ok(()) => break,
+                Err(down) => self.health.not_ready(PART, format!("circuit open: {down}")),
+            }
+        }
+        self.close();
+    }
+
+    fn open(&self, why: &dyn Display) {
+        if !self.open.send_replace(true) {
+            self.failures().openings += 1;
+            tracing::warn!(%why, "circuit open: receiving stops until the destination answers its probe");
+            self.health.gauge("circuit_open", 1);
+            self.health.count("circuit_opened", 1);
+            self.health.not_ready(PART, format!("circuit open: {why}"));
+        }
+    }
+
+    fn close(&self) {
+        tracing::info!("circuit closed: the destination answers");
+        self.failures().run.clear();
+        self.health.gauge("circuit_open", 0);
+        self.health.ready(PART);
+        self.open.send_replace(false);
+    }
+
+    fn failures(&self) -> MutexGuard<'_, Failures> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn probe(handler: &dyn Handler) -> Result<(), Down> {
+    let late = |_| {
+        let failure = Failure::named(FailureClass::Unreachable, "no answer to the probe");
+        Err(Down { vendor: "destination", credential: "", failure })
+    };
+    tokio::time::timeout(PROBE_TIMEOUT, handler.probe()).await.unwrap_or_else(late)
+}

@@ -1,0 +1,187 @@
+//! A consumer's binary: its command line, and its start.
+
+use std::{marker::PhantomData, process::ExitCode, sync::Arc};
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use serde_json::json;
+use usher_bus::{Bus, BusError, Entity, ServiceBus};
+use usher_clock::Clock;
+use usher_http::FailureClass;
+use usher_service::{Failure, Health, Shutdown};
+
+use crate::{Consumer, Ports, Replayed, ReplayFilter, Subscriber, SubscriberSettings, Summary, replay::Ended};
+
+/// A consumer's whole `main`.
+pub fn main<C: Consumer>() -> ExitCode {
+    usher_service::run(binary::<C>(), |cli: Cli<C>, shutdown| async move {
+        match cli.command {
+            None | Some(Command::Run) => consume::<C>(cli.settings, cli.own, shutdown).await,
+            Some(Command::Replay(filter)) => replay::<C>(cli.settings, cli.own, filter, shutdown).await,
+        }
+    })
+}
+
+/// `usher-{name}`, for the life of the process.
+fn binary<C: Consumer>() -> &'static str {
+    Box::leak(format!("usher-{}", C::NAME).into_boxed_str())
+}
+
+#[derive(Args)]
+struct Line<S: Args> {
+    #[command(flatten)]
+    settings: SubscriberSettings,
+    #[command(flatten)]
+    own: S,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Act on sign-ups as they arrive, until told to stop (the default).
+    Run,
+    /// Run the messages in this consumer's dead-letter queue through the same handler, once.
+    ///
+    /// What succeeds leaves the queue. What fails again, and what the filter does not match, stays in it.
+    /// Messages that arrive during the run are left alone. It can be stopped at any moment.
+    Replay(ReplayFilter),
+}
+
+/// The parsed command line. The name and the description are the consumer's, hence not derived.
+struct Cli<C: Consumer> {
+    settings: SubscriberSettings,
+    own: C::Settings,
+    command: Option<Command>,
+    consumer: PhantomData<C>,
+}
+
+impl<C: Consumer> Parser for Cli<C> {}
+
+impl<C: Consumer> CommandFactory for Cli<C> {
+    fn command() -> clap::Command {
+        let command = clap::Command::new(binary::<C>()).about(C::ABOUT).version(env!("CARGO_PKG_VERSION"));
+        Line::<C::Settings>::augment_args(command)
+    }
+
+    fn command_for_update() -> clap::Command {
+        Self::command()
+    }
+}
+
+impl<C: Consumer> FromArgMatches for Cli<C> {
+    fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+        let Line { settings, own, command } = Line::from_arg_matches(matches)?;
+        Ok(Self { settings, own, command, consumer: PhantomData })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+async fn consume<C: Consumer>(
+    settings: SubscriberSettings,
+    own: C::Settings,
+    shutdown: Shutdown,
+) -> Result<(), Failure> {
+    let consumer = prepare::<C>(&settings, own)?;
+    let entity = entity::<C>(&settings);
+    let bus = connect(&settings).await?;
+    let receiver = bus.receiver(&entity).await.map_err(|e| unavailable(&e))?;
+    check_credentials(&consumer).await?;
+    let health = Health::new();
+    let served = match settings.health_addr {
+        Some(address) => Some(health.serve(address, shutdown.clone()).await?),
+        None => None,
+    };
+    usher_service::announce(&json!({ "service": C::NAME, "health": served.as_ref().map(|(bound, _)| bound) }));
+    let max_age = settings.max_event_age.or(C::MAX_EVENT_AGE);
+    let subscriber =
+        Subscriber::new(C::NAME, Arc::new(consumer), receiver, settings.limits, max_age, Clock::system(), health);
+    let ended = subscriber.run(shutdown.clone()).await;
+    bus.close().await;
+    shutdown.request();
+    if let Some((_, serving)) = served {
+        // It only answers questions: that it ended badly changes nothing.
+        let _ = serving.await;
+    }
+    ended.map_err(|e| unavailable(&e))
+}
+
+async fn replay<C: Consumer>(
+    settings: SubscriberSettings,
+    own: C::Settings,
+    filter: ReplayFilter,
+    shutdown: Shutdown,
+) -> Result<(), Failure> {
+    let consumer = prepare::<C>(&settings, own)?;
+    let bus = connect(&settings).await?;
+    let receiver = bus.receiver(&entity::<C>(&settings).dead_letters()).await.map_err(|e| unavailable(&e))?;
+    check_credentials(&consumer).await?;
+    let max_age = settings.max_event_age.or(C::MAX_EVENT_AGE);
+    let limits = Subscriber::replay_limits(settings.limits);
+    let subscriber =
+        Subscriber::new(C::NAME, Arc::new(consumer), receiver, limits, max_age, Clock::system(), Health::new());
+    let summary = subscriber.replay(&filter, &shutdown, &mut print).await;
+    bus.close().await;
+    conclude(&summary.map_err(|e| unavailable(&e))?)
+}
+
+fn prepare<C: Consumer>(settings: &SubscriberSettings, own: C::Settings) -> Result<C, Failure> {
+    let http = settings.http.client().map_err(|e| Failure::setting("USHER_EXTRA_CA_FILE", e))?;
+    C::new(own, Ports { http, clock: Clock::system() })
+}
+
+fn entity<C: Consumer>(settings: &SubscriberSettings) -> Entity {
+    let subscription = settings.subscription.as_deref().unwrap_or(C::NAME);
+    Entity::subscription(settings.bus.topic.as_str(), subscription)
+}
+
+async fn connect(settings: &SubscriberSettings) -> Result<ServiceBus, Failure> {
+    let config = settings.bus.config(settings.http.extra_ca_file.as_deref()).map_err(|e| Failure::setting(e.setting(), &e))?;
+    ServiceBus::connect(config).await.map_err(|e| unavailable(&e))
+}
+
+/// Wrong credentials are a setting to mend, so they end the start; a destination that is merely down is waited for.
+async fn check_credentials<C: Consumer>(consumer: &C) -> Result<(), Failure> {
+    match consumer.probe().await {
+        Err(down) if down.failure.class == FailureClass::Unauthorized => {
+            Err(Failure::setting(down.credential, format!("{} refuses it: {}", down.vendor, down.failure)))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn unavailable(error: &BusError) -> Failure {
+    match error {
+        BusError::Unauthorized { .. } => Failure::setting("SERVICEBUS_CONNECTION_STRING", error),
+        _ => Failure::Unavailable(error.to_string()),
+    }
+}
+
+fn print(replayed: &Replayed) {
+    let Replayed { sequence_number, message_id, still_dead } = replayed;
+    match still_dead {
+        None => println!("{sequence_number:>8}  {message_id}  done"),
+        Some(why) => println!("{sequence_number:>8}  {message_id}  still dead: {why}"),
+    }
+}
+
+fn conclude(summary: &Summary) -> Result<(), Failure> {
+    let Summary { done, failed, unmatched, reached, ended } = summary;
+    let reached = match reached {
+        Some((reached, highest)) => format!(", looked at {reached} of {highest}"),
+        None => ": the dead-letter queue is empty".to_owned(),
+    };
+    println!("{done} done, {failed} failed, {unmatched} not matched{reached}");
+    let why = match ended {
+        Ended::AtTheEnd if *failed == 0 => return Ok(()),
+        Ended::AtTheEnd => "some failed again and are still in the queue",
+        Ended::TooManyHeld => "ended early: as many as may be held at once failed or did not match",
+        Ended::Locked => "ended early: what remains is locked by somebody else; run it again later",
+        Ended::DestinationDown => "ended early: the destination is down",
+        Ended::Stopped => "stopped; what was not done is still in the queue",
+    };
+    Err(Failure::Negative(why.to_owned()))
+}

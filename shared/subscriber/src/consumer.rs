@@ -1,0 +1,68 @@
+//! What a consumer is.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use thiserror::Error;
+use usher_clock::Clock;
+use usher_event::Event;
+use usher_http::{Failure, HttpClient};
+use uuid::Uuid;
+
+use crate::Outcome;
+
+/// The effect of a sign-up somewhere, and a way to see whether that somewhere is there.
+#[async_trait]
+pub trait Handler: Send + Sync + 'static {
+    /// The tenant whose sign-ups we act on; an event of any other is rejected.
+    fn tenant_id(&self) -> Uuid;
+
+    /// Brings the effect about. May be called any number of times for one event, also at the same time by
+    /// another process: the effect must show once all the same.
+    async fn handle(&self, event: &Event) -> Outcome;
+
+    /// Asks the destination something harmless, with our credentials and without any message.
+    ///
+    /// # Errors
+    /// Which destination can't serve us now, and why.
+    async fn probe(&self) -> Result<(), Down>;
+}
+
+/// A destination that can't serve us.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{vendor}: {failure}")]
+pub struct Down {
+    /// Its name.
+    pub vendor: &'static str,
+    /// The setting that holds our credentials for it.
+    pub credential: &'static str,
+    /// What it answered, or that it didn't.
+    pub failure: Failure,
+}
+
+/// A handler that can be made from settings: a binary of its own.
+pub trait Consumer: Handler + Sized {
+    /// Its name: that of its subscription, and `usher-{NAME}` is its binary and its service in traces.
+    const NAME: &'static str;
+    /// What it does, for `--help`.
+    const ABOUT: &'static str;
+    /// Events older than this are rejected unless `MAX_EVENT_AGE` says otherwise. `None`: age does not matter.
+    const MAX_EVENT_AGE: Option<Duration> = None;
+    /// Its own settings, beside the runtime's.
+    type Settings: clap::Args + Send;
+
+    /// Makes it. Checks its settings; talks to nobody yet.
+    ///
+    /// # Errors
+    /// [`usher_service::Failure::Setting`] names the setting at fault.
+    fn new(settings: Self::Settings, ports: Ports) -> Result<Self, usher_service::Failure>;
+}
+
+/// The ways in which a consumer touches the world.
+#[derive(Clone)]
+pub struct Ports {
+    /// Outbound HTTP.
+    pub http: HttpClient,
+    /// The wall clock.
+    pub clock: Clock,
+}

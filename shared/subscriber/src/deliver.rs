@@ -1,0 +1,251 @@
+//! The life of one delivery: admitted, handled, perhaps retried, settled once.
+
+use std::{
+    fmt::Write,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::FutureExt;
+use tokio::sync::{Notify, Semaphore};
+use tracing::Instrument;
+use usher_bus::{BusError, Delivery, Receiver, Settlement};
+use usher_event::{Event, property};
+use usher_http::{Failure, FailureClass};
+use usher_service::{Health, Shutdown};
+
+use crate::{Handler, Limits, Outcome, Rejection, admit::Admission, backoff::Backoff, circuit::Circuit, locks::Locks};
+
+/// A handler that has not answered for this long never will: its calls are bounded by much less.
+const HANDLE_TIMEOUT: Duration = Duration::from_secs(300);
+/// The longest description on a dead letter, in bytes.
+const DESCRIPTION: usize = 1024;
+
+/// What all deliveries of one receiver share.
+pub(crate) struct Desk {
+    pub(crate) name: &'static str,
+    pub(crate) handler: Arc<dyn Handler>,
+    pub(crate) receiver: Arc<dyn Receiver>,
+    pub(crate) admission: Admission,
+    pub(crate) limits: Limits,
+    pub(crate) permits: Semaphore,
+    pub(crate) locks: Arc<Locks>,
+    pub(crate) circuit: Circuit,
+    pub(crate) health: Health,
+    pub(crate) shutdown: Shutdown,
+    /// How many deliveries wait for their next attempt, and a word to the receive loop when that changes.
+    pub(crate) waiting: AtomicUsize,
+    pub(crate) waiting_changed: Notify,
+}
+
+/// How a delivery is to end.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The effect is there, or none was called for.
+    Complete,
+    /// It can't succeed: out of the queue, with the reason.
+    DeadLetter(Rejection),
+    /// The handler broke: delivered again, and counted.
+    Abandon,
+    /// Not its time: given back unharmed.
+    Release,
+}
+
+impl Desk {
+    /// Takes a delivery to its settlement.
+    pub(crate) async fn deliver(&self, delivery: Delivery) {
+        let span = self.span(&delivery);
+        async {
+            let held = self.locks.hold(&delivery);
+            let verdict = tokio::select! {
+                biased;
+                () = held.lost() => return self.health.count("lock_lost", 1),
+                verdict = self.decide(&delivery) => verdict,
+            };
+            self.settle(&delivery, verdict).await;
+        }
+        .instrument(span)
+        .await;
+    }
+
+    /// One span a delivery, in the trace that began with the sign-up.
+    fn span(&self, delivery: &Delivery) -> tracing::Span {
+        let span = tracing::info_span!(
+            "process",
+            otel.kind = "consumer",
+            messaging.system = "servicebus",
+            messaging.operation.r#type = "process",
+            messaging.destination.subscription.name = self.name,
+            messaging.message.id = %delivery.message.id,
+            messaging.servicebus.message.delivery_count = delivery.delivery_count,
+        );
+        let text = |name| delivery.message.text_property(name);
+        usher_telemetry::set_parent(&span, text(property::TRACEPARENT), text(property::TRACESTATE));
+        span
+    }
+
+    /// What is to become of a delivery. Returns only when that is certain; until then it is held.
+    pub(crate) async fn decide(&self, delivery: &Delivery) -> Verdict {
+        let event = match self.admission.admit(&delivery.message) {
+            Ok(event) => event,
+            Err(rejection) => return self.dead_letter(delivery, rejection, 0),
+        };
+        let mut backoff = Backoff::new(self.limits.retry_budget, seed(delivery));
+        for attempt in 1.. {
+            let Some(outcome) = self.attempt(&event).await else { return Verdict::Release };
+            let failure = match outcome {
+                Ok(Outcome::Done) => return self.complete("done"),
+                Ok(Outcome::Skipped(why)) => return self.complete(&format!("skipped:{why}")),
+                Ok(Outcome::Reject(rejection)) => return self.dead_letter(delivery, rejection, attempt),
+                Ok(Outcome::Retry(failure)) => failure,
+                Ok(Outcome::Unavailable { vendor, failure }) => match self.circuit.check(&*self.handler).await {
+                    Err(_) => return Verdict::Release,
+                    // The probe passes with the same credentials: it was this message after all.
+                    Ok(()) if failure.class == FailureClass::Unauthorized => {
+                        return self.dead_letter(delivery, Rejection::by(vendor, &failure), attempt);
+                    }
+                    Ok(()) => failure,
+                },
+                Err(Panicked) => return self.panicked(delivery, attempt),
+            };
+            self.circuit.failed(event.id, &failure);
+            let wait = backoff.next(failure.retry_after).filter(|_| !self.is_last_allowed(delivery));
+            match wait {
+                Some(wait) if self.wait(wait).await => {}
+                Some(_) => return Verdict::Release,
+                None => return self.exhausted(delivery, &failure, attempt).await,
+            }
+        }
+        unreachable!("the backoff ends before the attempts can't be counted")
+    }
+
+    /// Handles the event once, under a permit. `None` if it is not the time to: stopping, or the circuit is open.
+    async fn attempt(&self, event: &Event) -> Option<Result<Outcome, Panicked>> {
+        let _permit = tokio::select! {
+            biased;
+            () = self.interrupted() => return None,
+            // The semaphore is never closed, so this is always a permit.
+            permit = self.permits.acquire() => permit.ok()?,
+        };
+        self.health.count("attempts", 1);
+        let handled = AssertUnwindSafe(self.handler.handle(event)).catch_unwind();
+        let late = Failure::named(FailureClass::Transient, "no outcome in time");
+        let outcome = match tokio::time::timeout(HANDLE_TIMEOUT, handled).await {
+            Ok(outcome) => outcome.map_err(|_| Panicked),
+            Err(_) => Ok(Outcome::Retry(late)),
+        };
+        if matches!(outcome, Ok(Outcome::Done | Outcome::Skipped(_) | Outcome::Reject(_))) {
+            self.circuit.succeeded();
+        }
+        Some(outcome)
+    }
+
+    /// Waits for the next attempt, lock renewed, without a permit. `false` if interrupted.
+    async fn wait(&self, wait: Duration) -> bool {
+        let _waiting = Waiting::start(self);
+        self.health.count("retries", 1);
+        tokio::select! {
+            biased;
+            () = self.interrupted() => false,
+            () = tokio::time::sleep(wait) => true,
+        }
+    }
+
+    async fn interrupted(&self) {
+        tokio::select! {
+            () = self.shutdown.requested() => {}
+            () = self.circuit.opened() => {}
+        }
+    }
+
+    fn is_last_allowed(&self, delivery: &Delivery) -> bool {
+        delivery.delivery_count + 1 >= self.limits.delivery_limit.get()
+    }
+
+    fn complete(&self, what: &str) -> Verdict {
+        self.health.count(what, 1);
+        Verdict::Complete
+    }
+
+    fn dead_letter(&self, delivery: &Delivery, rejection: Rejection, attempt: u32) -> Verdict {
+        let detail = self.describe(delivery, &rejection.detail, attempt);
+        Verdict::DeadLetter(Rejection { detail, ..rejection })
+    }
+
+    /// A message that panics its handler is tried anew by the broker, up to the last delivery allowed.
+    fn panicked(&self, delivery: &Delivery, attempt: u32) -> Verdict {
+        self.health.count("panics", 1);
+        if self.is_last_allowed(delivery) {
+            return self.dead_letter(delivery, Rejection::new("HandlerPanicked", ""), attempt);
+        }
+        Verdict::Abandon
+    }
+
+    /// Out of retries: the message's end, unless the destination turns out to be down.
+    async fn exhausted(&self, delivery: &Delivery, failure: &Failure, attempt: u32) -> Verdict {
+        match self.circuit.check(&*self.handler).await {
+            Ok(()) => self.dead_letter(delivery, Rejection::retries_exhausted(failure), attempt),
+            Err(_) => Verdict::Release,
+        }
+    }
+
+    /// The description on a dead letter: statuses, codes and ids.
+    fn describe(&self, delivery: &Delivery, detail: &str, attempt: u32) -> String {
+        let mut text = format!("{detail} consumer={} attempt={attempt}", self.name).trim_start().to_owned();
+        let trace_id = delivery.message.text_property(property::TRACEPARENT).and_then(usher_telemetry::trace_id_of);
+        if let Some(trace_id) = trace_id {
+            // Writing to a string can't fail.
+            let _ = write!(text, " trace={trace_id}");
+        }
+        text.truncate(text.floor_char_boundary(DESCRIPTION));
+        text
+    }
+
+    async fn settle(&self, delivery: &Delivery, verdict: Verdict) {
+        let (settlement, counted) = match verdict {
+            Verdict::Complete => (Settlement::Complete, "completed"),
+            Verdict::Abandon => (Settlement::Abandon, "abandoned"),
+            Verdict::Release => (Settlement::Release, "released"),
+            Verdict::DeadLetter(Rejection { reason, detail }) => {
+                tracing::warn!(message = %delivery.message.id, reason, detail, "dead-lettered");
+                (Settlement::DeadLetter { reason, description: detail }, "dead_lettered")
+            }
+        };
+        match self.receiver.settle(delivery.lock, settlement).await {
+            Ok(()) => self.health.count(counted, 1),
+            Err(BusError::LockLost) => self.health.count("lock_lost", 1),
+            // Not settled means delivered again: nothing is lost, and handling it again changes nothing.
+            Err(error) => tracing::warn!(message = %delivery.message.id, %error, "not settled, it will come again"),
+        }
+    }
+}
+
+/// The handler panicked. What it said is not kept: it could be somebody's data.
+struct Panicked;
+
+/// Counts a delivery as waiting for as long as it lives.
+struct Waiting<'a>(&'a Desk);
+
+impl<'a> Waiting<'a> {
+    fn start(desk: &'a Desk) -> Self {
+        desk.waiting.fetch_add(1, Ordering::Relaxed);
+        desk.waiting_changed.notify_one();
+        Self(desk)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.0.waiting_changed.notify_one();
+    }
+}
+
+/// Differs between messages and between deliveries of one, and is the same in every run of a simulation.
+fn seed(delivery: &Delivery) -> u64 {
+    delivery.sequence_number.unsigned_abs().wrapping_mul(31).wrapping_add(u64::from(delivery.delivery_count))
+}

@@ -1,0 +1,28 @@
+//! The consumer runtime: everything about a consumer but its effect.
+//!
+//! A consumer says what to do with a sign-up ([`Handler::handle`]) and how to see whether its destination is
+//! there ([`Handler::probe`]). The runtime does the rest: it receives under peek-lock, bounds how much runs and
+//! how much waits, renews locks, retries, opens the circuit when the destination is down, dead-letters with a
+//! reason, drains on SIGTERM and replays the dead-letter queue. Each delivery is settled once, by its outcome.
+//!
+//! A consumer's `main` is `usher_subscriber::main::<MyConsumer>()`.
+
+mod admit;
+mod backoff;
+mod circuit;
+mod cli;
+mod consumer;
+mod deliver;
+mod highest;
+mod locks;
+mod outcome;
+mod replay;
+mod settings;
+mod subscriber;
+
+pub use cli::main;
+pub use consumer::{Consumer, Down, Handler, Ports};
+pub use outcome::{Outcome, Rejection};
+pub use replay::{Ended, ReplayFilter, Replayed, Summary};
+pub use settings::{Limits, SubscriberSettings};
+pub use subscriber::Subscriber;

@@ -1,0 +1,187 @@
+//! The receive loop: as much in hand as the limits allow, a pause while the circuit is open, a drained end.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Notify, Semaphore},
+    task::JoinSet,
+};
+use tokio_util::task::AbortOnDropHandle;
+use usher_bus::{BusError, Delivery, Receiver, Settlement};
+use usher_clock::Clock;
+use usher_service::{Health, Shutdown};
+
+use crate::{
+    Handler, Limits,
+    admit::Admission,
+    circuit::Circuit,
+    deliver::Desk,
+    locks::Locks,
+};
+
+/// How long running handlers may take to finish once we are told to stop: less than the 30 s that
+/// orchestrators grant before they kill.
+const DRAIN: Duration = Duration::from_secs(25);
+/// How often the gauges are set.
+const GAUGES: Duration = Duration::from_secs(1);
+
+/// A consumer at work on one subscription.
+pub struct Subscriber {
+    desk: Arc<Desk>,
+}
+
+impl Subscriber {
+    /// A consumer that receives from `receiver` and acts through `handler`.
+    ///
+    /// `max_event_age`: events older than this are rejected; `None` if age does not matter.
+    pub fn new(
+        name: &'static str,
+        handler: Arc<dyn Handler>,
+        receiver: Arc<dyn Receiver>,
+        limits: Limits,
+        max_event_age: Option<Duration>,
+        clock: Clock,
+        health: Health,
+    ) -> Self {
+        let admission = Admission { tenant_id: handler.tenant_id(), max_event_age, clock };
+        let desk = Desk {
+            name,
+            handler,
+            receiver,
+            admission,
+            limits,
+            permits: Semaphore::new(limits.concurrency.get() as usize),
+            locks: Arc::default(),
+            circuit: Circuit::new(health.clone()),
+            health,
+            shutdown: Shutdown::new(),
+            waiting: AtomicUsize::new(0),
+            waiting_changed: Notify::new(),
+        };
+        Self { desk: Arc::new(desk) }
+    }
+
+    pub(crate) fn desk(&self) -> &Arc<Desk> {
+        &self.desk
+    }
+
+    /// Works until the shutdown, then gives back what waits and finishes what runs.
+    ///
+    /// # Errors
+    /// What no waiting can mend: the subscription is gone, or our key is refused.
+    pub async fn run(self, shutdown: Shutdown) -> Result<(), BusError> {
+        let desk = &self.desk;
+        let _renewing = keep_locks(desk);
+        let mut hand = Hand::default();
+        let mut gauges = tokio::time::interval(GAUGES);
+        let ended = loop {
+            hand.allow(desk);
+            tokio::select! {
+                biased;
+                () = shutdown.requested() => break Ok(()),
+                () = desk.circuit.opened() => {
+                    tokio::select! {
+                        biased;
+                        () = shutdown.requested() => break Ok(()),
+                        paused = hand.pause(desk) => if let Err(error) = paused { break Err(error) },
+                    }
+                }
+                Some(_) = hand.deliveries.join_next() => {}
+                () = desk.waiting_changed.notified() => {}
+                delivery = desk.receiver.next() => match delivery {
+                    Ok(delivery) => hand.take(desk, delivery),
+                    Err(error) => break Err(error),
+                },
+                _ = gauges.tick() => hand.gauge(desk),
+            }
+        };
+        desk.shutdown.request();
+        hand.drain(desk).await;
+        ended
+    }
+}
+
+pub(crate) fn keep_locks(desk: &Arc<Desk>) -> AbortOnDropHandle<()> {
+    let desk = desk.clone();
+    AbortOnDropHandle::new(tokio::spawn(async move { desk.locks.keep(&*desk.receiver).await }))
+}
+
+/// What this receiver has in hand: the deliveries, and the credit that it has given for more.
+#[derive(Default)]
+struct Hand {
+    deliveries: JoinSet<()>,
+    credit: usize,
+}
+
+impl Hand {
+    /// Gives credit for as many messages as may be worked on, never for more than may be held in all.
+    fn allow(&mut self, desk: &Desk) {
+        let (concurrency, most) = (desk.limits.concurrency.get() as usize, desk.limits.max_held.get() as usize);
+        let busy = self.deliveries.len().saturating_sub(desk.waiting.load(Ordering::Relaxed));
+        let free = concurrency.saturating_sub(busy + self.credit);
+        let room = free.min(most.saturating_sub(self.deliveries.len() + self.credit));
+        // In halves, so that a busy receiver does not send a credit with every message.
+        if room > 0 && (self.credit == 0 || room * 2 >= concurrency) {
+            self.credit += room;
+            desk.receiver.add_credit(u32::try_from(room).unwrap_or(u32::MAX));
+        }
+    }
+
+    fn take(&mut self, desk: &Arc<Desk>, delivery: Delivery) {
+        self.credit = self.credit.saturating_sub(1);
+        desk.health.count("received", 1);
+        let desk = desk.clone();
+        self.deliveries.spawn(async move { desk.deliver(delivery).await });
+    }
+
+    /// The circuit is open: takes nothing, holds nothing, and waits until the destination answers its probe.
+    async fn pause(&mut self, desk: &Arc<Desk>) -> Result<(), BusError> {
+        self.give_back_unworked(desk).await?;
+        while self.deliveries.join_next().await.is_some() {}
+        self.gauge(desk);
+        // Several replicas must not probe in step; the clock's nanoseconds keep them apart.
+        let seed = desk.admission.clock.now().nanosecond();
+        desk.circuit.close_when_there(&*desk.handler, u64::from(seed)).await;
+        Ok(())
+    }
+
+    /// Takes back the credit and releases what arrived on it.
+    async fn give_back_unworked(&mut self, desk: &Desk) -> Result<(), BusError> {
+        let arrived = desk.receiver.withdraw_credit().await?;
+        self.credit = 0;
+        for delivery in arrived {
+            // Not released means released by the end of its lock.
+            if desk.receiver.settle(delivery.lock, Settlement::Release).await.is_ok() {
+                desk.health.count("released", 1);
+            }
+        }
+        Ok(())
+    }
+
+    /// Finishes what runs, within [`DRAIN`]; what waits has been told to give back its lock.
+    async fn drain(&mut self, desk: &Desk) {
+        let finish = async {
+            // A broker that can't be reached gets its messages back when their locks run out.
+            let _ = self.give_back_unworked(desk).await;
+            while self.deliveries.join_next().await.is_some() {}
+        };
+        if tokio::time::timeout(DRAIN, finish).await.is_err() {
+            tracing::warn!(unfinished = self.deliveries.len(), "not drained in time; the locks will run out");
+        }
+        self.deliveries.shutdown().await;
+        desk.receiver.close().await;
+    }
+
+    fn gauge(&self, desk: &Desk) {
+        desk.health.gauge("in_hand", self.deliveries.len() as u64);
+        desk.health.gauge("waiting", desk.waiting.load(Ordering::Relaxed) as u64);
+        let oldest = desk.locks.oldest().map_or(Duration::ZERO, |sent| desk.admission.clock.since(sent));
+        desk.health.gauge("oldest_seconds", oldest.as_secs());
+    }
+}
