@@ -23,7 +23,7 @@ deny: ## Licences, bans, sources and advisories of all dependencies
 	.ci/deny
 
 simulate: ## Replay one seed of the simulation: make simulate SEED=7
-	USHER_SEED=$(SEED) cargo test -p usher-tests --test simulation -- --nocapture one_seed
+	USHER_SEED=$(SEED) cargo test -p usher-tests --test simulation -- --nocapture one_seed_replays
 
 bench: build ## Messages a second beside the official Python SDK, sign-ups a second, memory: prints a table
 	cargo run --release -p usher-tests --bin usher-bench

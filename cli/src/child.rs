@@ -21,26 +21,25 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 use usher_service::Failure;
 
-use crate::programs;
+use crate::{local::Variables, programs};
 
 /// How long a child may take to announce itself: a debug build that starts on a busy machine.
 const READY_WITHIN: Duration = Duration::from_secs(30);
-/// How long a child may drain before it is killed.
-const STOP_WITHIN: Duration = Duration::from_secs(15);
+/// How long a child may drain before it is killed: what orchestrators grant too.
+const STOP_WITHIN: Duration = Duration::from_secs(30);
 /// How much of the end of a log is shown when its writer died.
 const LOG_TAIL_BYTES: u64 = 4 * 1024;
 const LOG_TAIL_LINES: usize = 15;
 
-/// Variables of ours that concern every child.
-const HANDED_ON: [&str; 6] =
-    ["USHER_LOG", "RUST_LOG", "RUST_BACKTRACE", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_SDK_DISABLED"];
+/// Variables of ours that concern every child; the standard `OTEL_*` ones come on top.
+const HANDED_ON: [&str; 3] = ["USHER_LOG", "RUST_LOG", "RUST_BACKTRACE"];
 
 /// What to start.
 pub(crate) struct Plan {
     /// The program's name, which is also its log's.
     pub(crate) program: String,
     pub(crate) args: Vec<String>,
-    pub(crate) environment: Vec<(&'static str, String)>,
+    pub(crate) environment: Variables,
 }
 
 /// A running child.
@@ -66,12 +65,17 @@ impl Child {
         let stdout = process.stdout.take().expect("it was asked for at the spawn");
         let mut lines = BufReader::new(stdout).lines();
         let announced = timeout(READY_WITHIN, lines.next_line()).await;
-        let drain = AbortOnDropHandle::new(tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} }));
+        let drain = AbortOnDropHandle::new(tokio::spawn(async move {
+            while let Ok(Some(_)) = lines.next_line().await {}
+        }));
         let mut child = Self { name: plan.program, process, stdin, log, _drain: drain };
         match announced {
             Ok(Ok(Some(line))) => match serde_json::from_str(&line) {
                 Ok(announcement) => Ok((child, announcement)),
-                Err(e) => Err(Failure::Other(anyhow::anyhow!("{} announced itself in a way I can't read: {e}", child.name))),
+                Err(e) => Err(Failure::Other(anyhow::anyhow!(
+                    "{} announced itself in a way I can't read: {e}",
+                    child.name
+                ))),
             },
             Ok(_) => {
                 child.stop().await;
@@ -104,11 +108,6 @@ impl Child {
         }
     }
 
-    /// Its process id, while it runs.
-    pub(crate) fn id(&self) -> Option<u32> {
-        self.process.id()
-    }
-
     fn obituary(&self, what: &str) -> Failure {
         let log = self.log.display();
         Failure::Negative(format!("{} {what}. The end of {log}:\n{}", self.name, tail(&self.log)))
@@ -117,13 +116,13 @@ impl Child {
 
 fn spawn(plan: &Plan, log: &Path) -> Result<tokio::process::Child, Failure> {
     let program = programs::find(&plan.program)?;
-    let unusable = |e: std::io::Error| Failure::Unavailable(format!("{} can't be started: {e}", plan.program));
-    let handed_on = HANDED_ON.iter().filter_map(|name| Some((*name, std::env::var(name).ok()?)));
+    let unusable =
+        |e: std::io::Error| Failure::Unavailable(format!("{} can't be started: {e}", plan.program));
     Command::new(program)
         .args(&plan.args)
         .env_clear()
-        .envs(handed_on)
-        .envs(plan.environment.iter().map(|(name, value)| (name, value)))
+        .envs(std::env::vars().filter(|(name, _)| is_handed_on(name)))
+        .envs(plan.environment.0.iter().map(|(name, value)| (name, value)))
         .env("USHER_STOP_WITH_PARENT", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -131,6 +130,11 @@ fn spawn(plan: &Plan, log: &Path) -> Result<tokio::process::Child, Failure> {
         .kill_on_drop(true)
         .spawn()
         .map_err(unusable)
+}
+
+fn is_handed_on(name: &str) -> bool {
+    // The name is ours alone: each child has its own.
+    HANDED_ON.contains(&name) || (name.starts_with("OTEL_") && name != "OTEL_SERVICE_NAME")
 }
 
 fn said(status: ExitStatus) -> String {
@@ -156,6 +160,14 @@ fn tail(log: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_child_gets_no_variable_that_does_not_concern_it() {
+        assert!(is_handed_on("OTEL_EXPORTER_OTLP_ENDPOINT") && is_handed_on("USHER_LOG"));
+        for name in ["OTEL_SERVICE_NAME", "STRIPE_SECRET_KEY", "SERVICEBUS_NAMESPACE", "HTTPS_PROXY"] {
+            assert!(!is_handed_on(name), "{name}");
+        }
+    }
 
     #[test]
     fn the_tail_of_a_log_is_short_and_its_end() {

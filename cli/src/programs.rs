@@ -9,7 +9,8 @@ use usher_service::Failure;
 /// # Errors
 /// [`Failure::Unavailable`] if it isn't there, saying what puts it there.
 pub(crate) fn find(name: &str) -> Result<PathBuf, Failure> {
-    let own = std::env::current_exe().map_err(|e| Failure::Unavailable(format!("can't tell where I am: {e}")))?;
+    let own =
+        std::env::current_exe().map_err(|e| Failure::Unavailable(format!("can't tell where I am: {e}")))?;
     let path = own.with_file_name(name).with_extension(std::env::consts::EXE_EXTENSION);
     if path.is_file() {
         return Ok(path);

@@ -1,1 +1,273 @@
-//! producer
+//! The producer: turns each new sign-up in the audit log of an Entra External ID tenant into one
+//! `UserSignedUp` event on the bus.
+//!
+//! Five steps, a file each: it [observes](observe) a window of the log, [recognises](recognise) the sign-ups in
+//! it, [enriches](enrich) them with what Graph knows of their users, [publishes](publish) them, and only then
+//! moves its [checkpoint]. Whatever happens in between, it repeats and never loses; repeats have the same id.
+
+mod checkpoint;
+mod dry_run;
+mod enrich;
+mod held;
+mod observe;
+mod policy;
+mod progress;
+mod publish;
+mod recognise;
+mod schedule;
+mod settings;
+mod start;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use tokio::{
+    select,
+    time::{Instant, sleep},
+};
+use tracing::{Instrument, info_span};
+use usher_bus::Publisher;
+use usher_clock::Clock;
+use usher_entra::{AuditLink, AuditPage, BadEntry, Graph, GraphError, User};
+use usher_event::UserSignedUp;
+use usher_http::Failure;
+use usher_service::{Health, Shutdown};
+
+pub use checkpoint::{Checkpoint, CheckpointError, CheckpointStore, FileCheckpoint, MemoryCheckpoint};
+pub use held::Held;
+pub use policy::Policy;
+pub use recognise::SignUp;
+pub use settings::{Actors, Attributes, Settings, StartFrom};
+pub use start::start;
+
+use observe::Window;
+use progress::Progress;
+use recognise::recognise;
+use schedule::Schedule;
+
+/// How long a user may take to become readable after the sign-up. Not found later than that: deleted again.
+const READABLE_WITHIN: Duration = Duration::from_secs(15 * 60);
+/// How long a poll may go on once we are told to stop. What it then leaves undone is repeated by the next run.
+const DRAIN: Duration = Duration::from_secs(3);
+
+/// The producer of one tenant.
+pub struct Producer {
+    policy: Policy,
+    graph: Graph,
+    publisher: Arc<dyn Publisher>,
+    store: Box<dyn CheckpointStore>,
+    clock: Clock,
+    progress: Progress,
+    checkpoint: Checkpoint,
+    /// When to look again for users that can't be read yet. Not on record: after a restart we look at once.
+    schedule: Schedule,
+}
+
+impl Producer {
+    /// A producer that goes on from the checkpoint, which is written once to see that it can be.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] if there is no checkpoint to go on from, or it can't be written.
+    pub async fn new(
+        policy: Policy,
+        graph: Graph,
+        publisher: Arc<dyn Publisher>,
+        store: Box<dyn CheckpointStore>,
+        clock: Clock,
+        health: Health,
+    ) -> Result<Self, CheckpointError> {
+        let checkpoint = Checkpoint::open(store.as_ref(), &policy, clock.now()).await?;
+        store.save(&checkpoint).await?;
+        let progress = Progress::new(health);
+        progress.reached(&checkpoint);
+        Ok(Self {
+            policy,
+            graph,
+            publisher,
+            store,
+            clock,
+            progress,
+            checkpoint,
+            schedule: Schedule::default(),
+        })
+    }
+
+    /// Polls until told to stop.
+    pub async fn run(&mut self, shutdown: Shutdown) {
+        let mut next_poll = Instant::now();
+        loop {
+            let wait = select! {
+                biased;
+                () = cut_off(&shutdown) => return,
+                wait = self.round(&mut next_poll, &shutdown) => wait,
+            };
+            select! {
+                biased;
+                () = shutdown.requested() => return,
+                () = sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Polls once: everything that the log shows now is published, or it is said why not.
+    ///
+    /// # Errors
+    /// [`Held`] says why the watermark stays where it was; the next poll looks at the same window again.
+    pub async fn poll_once(&mut self) -> Result<(), Held> {
+        self.poll(&Shutdown::new()).await
+    }
+
+    /// As [`Producer::poll_once`], unless told to stop meanwhile.
+    pub(crate) async fn once(&mut self, shutdown: &Shutdown) -> Result<(), Held> {
+        select! {
+            biased;
+            () = cut_off(shutdown) => Err(Held::Stopping),
+            ended = self.poll(shutdown) => ended,
+        }
+    }
+
+    /// One round, in which the log is asked if it is time, and users that are due; returns how long to wait.
+    async fn round(&mut self, next_poll: &mut Instant, shutdown: &Shutdown) -> Duration {
+        if Instant::now() >= *next_poll {
+            *next_poll = Instant::now() + self.policy.poll_interval;
+            // Why it was held is in the log and on /readyz by now, and the next poll is the remedy.
+            let _ = self.poll(shutdown).await;
+        } else if let Err(held) = self.retry_waiting().await {
+            self.progress.held(&held);
+        }
+        let poll = next_poll.saturating_duration_since(Instant::now());
+        let due = self.schedule.next_due().map(|due| self.clock.until(due));
+        due.map_or(poll, |due| due.min(poll))
+    }
+
+    async fn poll(&mut self, shutdown: &Shutdown) -> Result<(), Held> {
+        let ended = self.observe(shutdown).instrument(info_span!("poll")).await;
+        self.progress.polled();
+        match &ended {
+            Ok(()) => self.progress.advanced(),
+            Err(held) => self.progress.held(held),
+        }
+        ended
+    }
+
+    /// Hands on everything in the window, page by page, and then moves the watermark to its end.
+    async fn observe(&mut self, shutdown: &Shutdown) -> Result<(), Held> {
+        let window = Window::of(&self.checkpoint, self.policy.overlap, self.clock.now());
+        let mut bad_entries = Vec::new();
+        let mut next = Some(window.first_page(&self.graph));
+        while let Some(link) = next {
+            if shutdown.is_requested() {
+                return Err(Held::Stopping);
+            }
+            self.retry_waiting().await?;
+            next = self.hand_on_page(&link, &mut bad_entries).await?;
+        }
+        Held::unless_none(bad_entries)?;
+        self.checkpoint.advance(window.to, self.policy.overlap);
+        self.save().await
+    }
+
+    /// Hands on the sign-ups of one page; returns where the next one is.
+    async fn hand_on_page(
+        &mut self,
+        link: &AuditLink,
+        bad_entries: &mut Vec<BadEntry>,
+    ) -> Result<Option<AuditLink>, Held> {
+        let AuditPage { entries, next } = self.graph.audit_page(link).await.map_err(Held::AuditLog)?;
+        self.progress.seen(entries.len());
+        let mut sign_ups = BTreeMap::new();
+        for entry in entries {
+            match entry.and_then(|entry| recognise(entry, &self.policy.actors)) {
+                Ok(Some(sign_up)) if self.checkpoint.knows(sign_up.user_id) => self.progress.repeated(),
+                Ok(Some(sign_up)) => {
+                    sign_ups.insert(sign_up.user_id, sign_up);
+                }
+                Ok(None) => self.progress.passed_over(),
+                Err(bad) => bad_entries.push(bad),
+            }
+        }
+        self.hand_on_new(sign_ups.into_values().collect()).await?;
+        Ok(next)
+    }
+
+    async fn hand_on_new(&mut self, sign_ups: Vec<SignUp>) -> Result<(), Held> {
+        if !sign_ups.is_empty() {
+            self.checkpoint.any_recognised = true;
+            self.progress.recognised(sign_ups.len());
+        }
+        self.progress.look_for_actors(self.checkpoint.any_recognised);
+        self.hand_on(sign_ups).await
+    }
+
+    /// Looks again for the users that are due. Each attempt makes the next one later, whatever comes of it.
+    async fn retry_waiting(&mut self) -> Result<(), Held> {
+        let now = self.clock.now();
+        let due: Vec<_> = self
+            .checkpoint
+            .waiting
+            .values()
+            .filter(|it| self.schedule.is_due(it.user_id, now))
+            .cloned()
+            .collect();
+        due.iter().for_each(|sign_up| self.schedule.postpone(sign_up.user_id, now, None));
+        self.hand_on(due).await
+    }
+
+    /// Publishes the sign-ups whose users can be read and puts the others off; then that is on record.
+    async fn hand_on(&mut self, sign_ups: Vec<SignUp>) -> Result<(), Held> {
+        if sign_ups.is_empty() {
+            return Ok(());
+        }
+        let read = enrich::read(&self.graph, sign_ups, &self.policy.attributes).await.map_err(Held::Users)?;
+        self.progress.users(read.iter().filter_map(|(_, user)| user.as_ref().err()));
+        let mut ready = Vec::new();
+        for (sign_up, user) in read {
+            match user {
+                Ok(user) => ready.push(self.enriched(sign_up, &user)),
+                Err(error) => self.put_off(sign_up, error),
+            }
+        }
+        self.publish(ready).await?;
+        self.save().await
+    }
+
+    fn enriched(&self, sign_up: SignUp, user: &User) -> (SignUp, UserSignedUp) {
+        let data = enrich::data(self.policy.tenant, &sign_up, user, &self.policy.attributes);
+        (sign_up, data)
+    }
+
+    /// A user who can't be read is waited for: one not found for a while, any other for as long as it takes.
+    fn put_off(&mut self, sign_up: SignUp, error: GraphError) {
+        if matches!(error, GraphError::NotFound(_)) && self.clock.since(sign_up.at) > READABLE_WITHIN {
+            tracing::info!(user = %sign_up.user_id, "the user is gone again");
+            self.schedule.forget(sign_up.user_id);
+            self.checkpoint.settle(&sign_up);
+            return self.progress.gone();
+        }
+        let asked = Failure::from(error).retry_after;
+        self.schedule.postpone(sign_up.user_id, self.clock.now(), asked);
+        self.checkpoint.wait_for(sign_up);
+    }
+
+    async fn publish(&mut self, ready: Vec<(SignUp, UserSignedUp)>) -> Result<(), Held> {
+        let (sign_ups, data): (Vec<_>, Vec<_>) = ready.into_iter().unzip();
+        publish::publish(self.publisher.as_ref(), data).await.map_err(Held::Bus)?;
+        for sign_up in &sign_ups {
+            self.schedule.forget(sign_up.user_id);
+            self.checkpoint.settle(sign_up);
+        }
+        self.progress.published(sign_ups.len());
+        Ok(())
+    }
+
+    async fn save(&mut self) -> Result<(), Held> {
+        self.store.save(&self.checkpoint).await.map_err(Held::Checkpoint)?;
+        self.progress.reached(&self.checkpoint);
+        Ok(())
+    }
+}
+
+/// A poll that was told to stop has this long to come to an end of its own.
+async fn cut_off(shutdown: &Shutdown) {
+    shutdown.requested().await;
+    sleep(DRAIN).await;
+}

@@ -1,14 +1,15 @@
 //! The way to a dead-letter queue: on the broker that the settings name, or on that of the last run here.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use clap::{Args, Parser};
 use usher_bus::{Bus, BusSettings, Entity, Receiver, ServiceBus};
 use usher_service::{Failure, Shutdown};
 
-use super::{Whose, failure};
+use super::{Whose, failure, letter::Letter, page::Pages};
 use crate::{
     child::Child,
+    consumers::Consumer,
     local::{self, Folder, Run, Variables, variables_of},
 };
 
@@ -32,9 +33,10 @@ impl DeadLetters {
             Some(settings) => (settings.clone(), None),
             None => local_broker(whose).await?,
         };
+        let subscription = whose.subscription.as_deref().unwrap_or(whose.consumer.name());
         let opened = tokio::select! {
             () = shutdown.requested() => Err(Failure::Negative("stopped".to_owned())),
-            opened = receiver(whose, &settings) => opened,
+            opened = open(&settings, whose.extra_ca_file.as_deref(), subscription) => opened,
         };
         match opened {
             Ok((bus, receiver)) => Ok(Self { bus, receiver, broker }),
@@ -56,9 +58,30 @@ impl DeadLetters {
     }
 }
 
-async fn receiver(whose: &Whose, settings: &BusSettings) -> Result<(ServiceBus, Arc<dyn Receiver>), Failure> {
-    let bus = ServiceBus::connect(settings).map_err(|e| Failure::setting(e.setting(), e))?;
-    let subscription = whose.subscription.as_deref().unwrap_or(whose.consumer.name());
+/// All dead letters of a consumer on a broker that runs here: for runs whose dead letters fit on a screen.
+pub(crate) async fn letters(connection_string: &str, consumer: Consumer) -> Result<Vec<Letter>, Failure> {
+    let settings = settings(connection_string);
+    let (bus, receiver) = open(&settings, None, consumer.name()).await?;
+    let mut pages = Pages::new(receiver.clone(), 0);
+    let mut letters = Vec::new();
+    let read = loop {
+        match pages.next().await {
+            Ok(page) if page.is_empty() => break Ok(letters),
+            Ok(page) => letters.extend(page.iter().map(Letter::of)),
+            Err(failure) => break Err(failure),
+        }
+    };
+    receiver.close().await;
+    bus.close().await;
+    read
+}
+
+async fn open(
+    settings: &BusSettings,
+    extra_ca: Option<&Path>,
+    subscription: &str,
+) -> Result<(ServiceBus, Arc<dyn Receiver>), Failure> {
+    let bus = ServiceBus::connect(settings, extra_ca).map_err(|e| Failure::setting(e.setting(), e))?;
     let entity = Entity::subscription(settings.topic(), subscription).dead_letters();
     let receiver = bus.receiver(&entity).await.map_err(failure)?;
     Ok((bus, receiver))
@@ -66,9 +89,10 @@ async fn receiver(whose: &Whose, settings: &BusSettings) -> Result<(ServiceBus, 
 
 async fn local_broker(whose: &Whose) -> Result<(BusSettings, Option<(Child, Folder)>), Failure> {
     match local::find(&whose.data)? {
-        Run::None => {
-            Err(Failure::setting(CONNECTION_STRING, format!("is not set, and no run was made in {}: `usher up` makes one", whose.data.display())))
-        }
+        Run::None => Err(Failure::setting(
+            CONNECTION_STRING,
+            format!("is not set, and no run was made in {}: `usher up` makes one", whose.data.display()),
+        )),
         Run::GoesOn => {
             let variables = running(whose)?;
             let string = variables.get(CONNECTION_STRING).unwrap_or_default();
@@ -83,7 +107,7 @@ async fn local_broker(whose: &Whose) -> Result<(BusSettings, Option<(Child, Fold
 
 /// The settings of the consumer in a run that goes on.
 pub(super) fn running(whose: &Whose) -> Result<Variables, Failure> {
-    // Absent while the run is still starting, and while another `usher dlq` looks into one that has ended.
+    // Absent while the run is starting or stopping, and while another `usher dlq` looks into one that has ended.
     Variables::read(&variables_of(&whose.data, whose.consumer)).map_err(|_| local::in_use(&whose.data))
 }
 
@@ -93,7 +117,16 @@ fn settings(connection_string: &str) -> BusSettings {
         #[command(flatten)]
         settings: T,
     }
-    Only::parse_from(["usher", "--servicebus-connection-string", connection_string]).settings
+    let text = format!("--servicebus-connection-string={connection_string}");
+    // What the environment says of another broker is overruled.
+    let all = [
+        "usher",
+        &text,
+        "--servicebus-namespace=",
+        "--servicebus-topic=user-signups",
+        "--servicebus-transport=amqp",
+    ];
+    Only::parse_from(all).settings
 }
 
 async fn stop(broker: Option<(Child, Folder)>) {

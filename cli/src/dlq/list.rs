@@ -74,7 +74,11 @@ fn unless_closed<T>(written: Result<T, Trouble>) -> Result<Option<T>, Failure> {
 }
 
 /// Writes up to the limit, a page at a time. Returns the sequence number to go on from if there may be more.
-async fn write_letters(args: &ListArgs, mut pages: Pages, out: &mut impl Write) -> Result<Option<i64>, Trouble> {
+async fn write_letters(
+    args: &ListArgs,
+    mut pages: Pages,
+    out: &mut impl Write,
+) -> Result<Option<i64>, Trouble> {
     if !args.json {
         writeln!(out, "{HEADING}").map_err(Trouble::Output)?;
     }
@@ -104,7 +108,10 @@ fn write_letter(args: &ListArgs, letter: &Letter, out: &mut impl Write) -> io::R
     }
     let Letter { sequence_number, enqueued_at, reason, description, event_id, user_id, .. } = letter;
     let user_id = user_id.as_deref().unwrap_or("-");
-    writeln!(out, "{sequence_number:>6}  {enqueued_at:<20}  {reason:<24}  {event_id:<36}  {user_id:<36}  {description}")
+    writeln!(
+        out,
+        "{sequence_number:>6}  {enqueued_at:<20}  {reason:<24}  {event_id:<36}  {user_id:<36}  {description}"
+    )
 }
 
 fn write_counts(args: &ListArgs, next: Option<i64>, counts: &Counts, out: &mut impl Write) -> io::Result<()> {
@@ -160,6 +167,145 @@ impl Counts {
     }
 
     fn total(&self) -> String {
-        if self.more { format!("more than {} (counting stops there)", self.counted) } else { self.counted.to_string() }
+        if self.more {
+            format!("more than {} (counting stops there)", self.counted)
+        } else {
+            self.counted.to_string()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    };
+
+    use async_trait::async_trait;
+    use clap::Parser;
+    use time::{Duration, OffsetDateTime};
+    use usher_bus::{BusError, Delivery, LockToken, Message, Peeked, Receiver, Renewal, Settlement};
+
+    use super::*;
+
+    /// A dead-letter queue with so many letters, every tenth of them for a reason of its own.
+    #[derive(Default)]
+    struct Queue {
+        letters: i64,
+        peeks: AtomicU32,
+    }
+
+    impl Queue {
+        fn of(letters: i64) -> Arc<Self> {
+            Arc::new(Self { letters, ..Self::default() })
+        }
+    }
+
+    #[async_trait]
+    impl Receiver for Queue {
+        async fn peek(&self, from: i64, most: u32) -> Result<Vec<Peeked>, BusError> {
+            assert!(most <= 250, "Service Bus returns no more at once");
+            self.peeks.fetch_add(1, Ordering::Relaxed);
+            Ok((from.max(1)..=self.letters).take(most as usize).map(letter).collect())
+        }
+
+        fn add_credit(&self, _: u32) {}
+
+        async fn next(&self) -> Result<Delivery, BusError> {
+            Err(BusError::Closed)
+        }
+
+        async fn withdraw_credit(&self) -> Result<Vec<Delivery>, BusError> {
+            Ok(Vec::new())
+        }
+
+        async fn settle(&self, _: LockToken, _: Settlement) -> Result<(), BusError> {
+            Err(BusError::Closed)
+        }
+
+        async fn renew(&self, _: &[LockToken]) -> Result<Vec<Renewal>, BusError> {
+            Err(BusError::Closed)
+        }
+
+        async fn close(&self) {}
+    }
+
+    fn letter(sequence_number: i64) -> Peeked {
+        let reason = if sequence_number % 10 == 0 { "RetriesExhausted" } else { "StripeRejected" };
+        let message = Message::new(format!("m{sequence_number}"), "not an event")
+            .with_property("DeadLetterReason", reason)
+            .with_property("DeadLetterErrorDescription", "status=400");
+        let enqueued_at = OffsetDateTime::UNIX_EPOCH + Duration::seconds(sequence_number);
+        Peeked { message, sequence_number, delivery_count: 1, enqueued_at }
+    }
+
+    fn args(args: &[&str]) -> ListArgs {
+        #[derive(Parser)]
+        struct Line {
+            #[command(flatten)]
+            list: ListArgs,
+        }
+        Line::parse_from(["list", "billing"].iter().chain(args)).list
+    }
+
+    async fn listed(queue: &Arc<Queue>, line: &[&str]) -> String {
+        let args = args(line);
+        let mut out = Vec::new();
+        let pages = Pages::new(queue.clone(), args.from);
+        let next = write_letters(&args, pages, &mut out).await.ok().unwrap();
+        if !args.json {
+            let counts = Counts::of(Pages::new(queue.clone(), 0)).await.unwrap();
+            write_counts(&args, next, &counts, &mut out).unwrap();
+        }
+        String::from_utf8(out).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_list_is_cut_at_its_limit_and_says_how_to_go_on_and_how_many_there_are() {
+        let queue = Queue::of(10_000);
+        let text = listed(&queue, &["--limit", "2", "--from", "10"]).await;
+        let lines: Vec<_> = text.lines().collect();
+        assert!(
+            lines[1].starts_with("    10  1970-01-01T00:00:10Z  RetriesExhausted          m10 "),
+            "{text}"
+        );
+        assert!(lines[2].contains("StripeRejected") && lines[2].ends_with("status=400"), "{text}");
+        assert_eq!(
+            lines[4..],
+            [
+                "10000 in billing's dead-letter queue",
+                "    1000  RetriesExhausted",
+                "    9000  StripeRejected",
+                "More: usher dlq list billing --from 12",
+            ]
+        );
+        // Forty full pages, the empty one at the end, and the one that was listed.
+        assert_eq!(queue.peeks.load(Ordering::Relaxed), 42);
+    }
+
+    #[tokio::test]
+    async fn json_is_one_letter_a_line_and_nothing_else() {
+        let text = listed(&Queue::of(300), &["--limit", "1000", "--json"]).await;
+        let letters: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(letters.len(), 300);
+        assert_eq!(letters[299]["sequenceNumber"], 300);
+        assert_eq!(letters[299]["reason"], "RetriesExhausted");
+    }
+
+    #[tokio::test]
+    async fn counting_stops_at_its_bound_and_says_so() {
+        let counts = Counts::of(Pages::new(Queue::of(100_001), 0)).await.unwrap();
+        assert_eq!(counts.total(), "more than 100000 (counting stops there)");
+        let counts = Counts::of(Pages::new(Queue::of(100_000), 0)).await.unwrap();
+        assert_eq!(counts.total(), "100000");
+    }
+
+    #[test]
+    fn reasons_beyond_those_that_fit_are_counted_together() {
+        let mut counts = Counts::default();
+        (0..60).for_each(|n| counts.add(format!("Reason{n}")));
+        assert_eq!((counts.by_reason.len(), counts.other, counts.counted), (50, 10, 60));
     }
 }

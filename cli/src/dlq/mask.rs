@@ -21,10 +21,10 @@ pub(crate) fn event(event: Value) -> Value {
     }
 }
 
-/// A text that may be personal, masked.
+/// A text that may be personal, masked: its first letter, unless that would be half of it.
 pub(crate) fn text(text: &str) -> String {
-    let first = text.chars().next().map(String::from).unwrap_or_default();
-    format!("{first}***")
+    let first = text.chars().next().filter(|_| text.chars().nth(2).is_some());
+    format!("{}***", first.map(String::from).unwrap_or_default())
 }
 
 fn data(data: Value) -> Value {
@@ -84,6 +84,11 @@ mod tests {
                 },
             })
         );
+    }
+
+    #[test]
+    fn a_short_name_does_not_show_at_all() {
+        assert_eq!([text("李"), text("Bo"), text("Ada"), text("")], ["***", "***", "A***", "***"]);
     }
 
     #[test]

@@ -25,8 +25,8 @@ pub(crate) struct DlqArgs {
 }
 
 const EXAMPLES: &str = "\
-Which broker: the one that the SERVICEBUS_* settings name; without any, the one of the last `usher up` in
-this folder, whether it still runs (`usher up --keep`) or has ended.
+Which broker: the one that the SERVICEBUS_* settings name; without any, that of the last `usher up` made \
+from this folder, whether it still runs (`usher up --keep`) or has ended.
 
 Examples:
   usher dlq list billing                     the first 50, and how many there are by reason
@@ -54,6 +54,9 @@ pub(crate) struct Whose {
     /// The subscription; the consumer's name unless set
     #[arg(long, env = "SERVICEBUS_SUBSCRIPTION", value_name = "NAME")]
     subscription: Option<String>,
+    /// A PEM file with certificate authorities to trust beside the system's
+    #[arg(long, env = "USHER_EXTRA_CA_FILE", value_name = "FILE")]
+    extra_ca_file: Option<PathBuf>,
     /// Folder of the run to look at if no SERVICEBUS_* setting names a broker
     #[arg(long, default_value = local::LAST_RUN, value_name = "DIR")]
     data: PathBuf,
@@ -67,6 +70,8 @@ pub(crate) async fn run(args: DlqArgs, shutdown: Shutdown) -> Result<(), Failure
         DlqCommand::Replay(args) => replay::run(args),
     }
 }
+
+pub(crate) use self::{bus::letters, letter::Letter};
 
 /// What a failure of the bus means for a command.
 pub(crate) fn failure(error: BusError) -> Failure {

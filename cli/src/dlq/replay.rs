@@ -15,8 +15,12 @@ use crate::{
 /// Arguments of `usher dlq replay`.
 #[derive(Args)]
 #[command(after_help = "\
-The consumer needs its own settings (STRIPE_SECRET_KEY and so on), from the environment; those of a run that
-goes on (`usher up --keep`) are found by themselves. Its flags go after --; see `usher-billing replay --help`.")]
+The consumer takes its own settings (STRIPE_SECRET_KEY and so on) from the environment; those of a run that \
+still runs (`usher up --keep`) are found by themselves.
+
+Examples:
+  usher dlq replay billing
+  usher dlq replay billing -- --help     the consumer's own flags, which go after --")]
 pub(crate) struct ReplayArgs {
     #[command(flatten)]
     whose: Whose,
@@ -28,7 +32,8 @@ pub(crate) struct ReplayArgs {
 /// Becomes the consumer: its signals, output and exit code are then ours.
 pub(crate) fn run(args: ReplayArgs) -> Result<(), Failure> {
     let program = programs::find(&args.whose.consumer.program())?;
-    let variables = if args.whose.bus.is_some() { Variables::default() } else { local_variables(&args.whose)? };
+    let variables =
+        if args.whose.bus.is_some() { Variables::default() } else { local_variables(&args.whose)? };
     let error = Command::new(&program).arg("replay").args(args.args).envs(variables.0).exec();
     Err(Failure::Unavailable(format!("{} can't be started: {error}", program.display())))
 }

@@ -9,7 +9,13 @@ use usher_event::{Event, property};
 use usher_service::{Failure, Shutdown};
 use uuid::Uuid;
 
-use super::{Whose, bus::DeadLetters, letter::{Letter, time}, mask, page::Pages};
+use super::{
+    Whose,
+    bus::DeadLetters,
+    letter::{Letter, time},
+    mask,
+    page::Pages,
+};
 
 /// Properties that hold ids, codes and names of ours; others may hold anything.
 const HARMLESS: [&str; 8] = [
@@ -50,7 +56,9 @@ impl FromStr for Which {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let sequence = text.parse().map(Self::Sequence).ok();
-        sequence.or_else(|| text.parse().map(Self::Event).ok()).ok_or("neither a sequence number nor an event id")
+        sequence
+            .or_else(|| text.parse().map(Self::Event).ok())
+            .ok_or("neither a sequence number nor an event id")
     }
 }
 
@@ -63,7 +71,10 @@ pub(crate) async fn run(args: ShowArgs, shutdown: &Shutdown) -> Result<(), Failu
     };
     letters.close().await;
     let found = found?.ok_or_else(|| {
-        Failure::Negative(format!("no such dead letter: `usher dlq list {}` lists them", args.whose.consumer.name()))
+        Failure::Negative(format!(
+            "no such dead letter: `usher dlq list {}` lists them",
+            args.whose.consumer.name()
+        ))
     })?;
     print!("{}", describe(&found, args.reveal));
     Ok(())
@@ -109,7 +120,8 @@ fn describe(peeked: &Peeked, reveal: bool) -> String {
         ("subject", message.subject.clone().unwrap_or_else(absent)),
         ("content type", message.content_type.clone().unwrap_or_else(absent)),
     ];
-    let properties = message.properties.iter().map(|(name, value)| (name.as_str(), shown(name, value, reveal)));
+    let properties =
+        message.properties.iter().map(|(name, value)| (name.as_str(), shown(name, value, reveal)));
     lines.extend(properties);
     let lines: String = lines.into_iter().map(|(name, value)| format!("{name:<28}  {value}\n")).collect();
     format!("{lines}\n{}", body(&message.body, reveal))
@@ -148,16 +160,30 @@ mod tests {
     fn letter(body: &str) -> Peeked {
         let message = Message::new("30d0953d-0753-5930-a905-def22332f7e0", body.to_owned())
             .with_property("DeadLetterReason", "StripeRejected")
-            .with_property("DeadLetterErrorDescription", "status=400 code=email_invalid consumer=billing attempt=1")
+            .with_property(
+                "DeadLetterErrorDescription",
+                "status=400 code=email_invalid consumer=billing attempt=1",
+            )
             .with_property("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
             .with_property("note", "ask Ada");
-        Peeked { message, sequence_number: 7, delivery_count: 1, enqueued_at: datetime!(2026-01-01 12:00:00.5 UTC) }
+        Peeked {
+            message,
+            sequence_number: 7,
+            delivery_count: 1,
+            enqueued_at: datetime!(2026-01-01 12:00:00.5 UTC),
+        }
     }
 
     #[test]
     fn a_dead_letter_is_shown_with_its_reason_and_without_personal_values() {
         let shown = describe(&letter(r#"{"data": {"email": "ada@example.com", "userId": "a1b2"}}"#), false);
-        for expected in ["StripeRejected", "email_invalid", "0af7651916cd43dd8448eb211c80319c", "2026-01-01T12:00:00Z", "a1b2"] {
+        for expected in [
+            "StripeRejected",
+            "email_invalid",
+            "0af7651916cd43dd8448eb211c80319c",
+            "2026-01-01T12:00:00Z",
+            "a1b2",
+        ] {
             assert!(shown.contains(expected), "{expected} in {shown}");
         }
         for personal in ["ada@example.com", "ask Ada"] {

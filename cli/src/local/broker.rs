@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use usher_service::Failure;
 
-use super::Folder;
+use super::{Folder, Variables};
 use crate::child::{Child, Plan};
 
 /// Where a broker that has just started listens.
@@ -30,8 +30,12 @@ impl BrokerAddress {
 pub(crate) async fn start_broker(folder: &Folder) -> Result<(Child, BrokerAddress), Failure> {
     let plan = Plan {
         program: "usher-broker".to_owned(),
-        args: ["--listen", "127.0.0.1:0", "--data"].map(str::to_owned).into_iter().chain([folder.broker().display().to_string()]).collect(),
-        environment: Vec::new(),
+        args: ["--listen", "127.0.0.1:0", "--data"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain([folder.broker().display().to_string()])
+            .collect(),
+        environment: Variables::default(),
     };
     Child::start(plan, &folder.logs()).await
 }

@@ -14,7 +14,7 @@ use std::{
 
 use usher_service::Failure;
 
-pub(crate) use broker::{BrokerAddress, start_broker};
+pub(crate) use broker::start_broker;
 pub(crate) use variables::Variables;
 
 use crate::consumers::Consumer;
@@ -49,7 +49,8 @@ impl Folder {
     /// # Errors
     /// [`Failure::Setting`] if the folder holds anything else, [`Failure::Unavailable`] if a run is using it.
     pub(crate) fn fresh(path: &Path) -> Result<Self, Failure> {
-        let unusable = |e: io::Error| Failure::setting(DATA, format!("{} can't be used: {e}", path.display()));
+        let unusable =
+            |e: io::Error| Failure::setting(DATA, format!("{} can't be used: {e}", path.display()));
         fs::create_dir_all(path).map_err(unusable)?;
         if !path.join(LOCK).exists() && fs::read_dir(path).map_err(unusable)?.next().is_some() {
             let problem = format!("{} holds something else: name a new or an empty folder", path.display());
@@ -106,7 +107,10 @@ pub(crate) fn find(path: &Path) -> Result<Run, Failure> {
 }
 
 pub(crate) fn in_use(path: &Path) -> Failure {
-    Failure::Unavailable(format!("another usher command is using {}: wait for it, or name another folder with {DATA}", path.display()))
+    Failure::Unavailable(format!(
+        "another usher command is using {}: wait for it, or name another folder with {DATA}",
+        path.display()
+    ))
 }
 
 fn empty(path: &Path) -> io::Result<()> {
@@ -115,7 +119,11 @@ fn empty(path: &Path) -> io::Result<()> {
         if entry.file_name() == LOCK {
             continue;
         }
-        if entry.file_type()?.is_dir() { fs::remove_dir_all(entry.path())? } else { fs::remove_file(entry.path())? }
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?
+        } else {
+            fs::remove_file(entry.path())?
+        }
     }
     Ok(())
 }

@@ -17,6 +17,12 @@ impl Variables {
         Ok(Self(text.lines().filter_map(variable).collect()))
     }
 
+    /// These and more.
+    pub(crate) fn and<'a>(mut self, more: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        self.0.extend(more.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
+        self
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }

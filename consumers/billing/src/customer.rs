@@ -37,9 +37,9 @@ pub(crate) struct NewCustomer {
 
 impl NewCustomer {
     /// What stands on the user now goes before what was typed at the sign-up.
-    pub(crate) fn of(event: &Event, email: Option<&str>, name: Option<&str>) -> Self {
+    pub(crate) fn of(event: &Event, email: Option<String>, name: Option<&str>) -> Self {
         let data = &event.data;
-        let email = email.or(data.email.as_deref()).map(str::to_owned);
+        let email = email.or_else(|| data.email.clone());
         Self {
             tenant_id: data.tenant_id.to_string(),
             user_id: data.user_id.to_string(),

@@ -31,7 +31,7 @@ const READABLE_WITHIN: Duration = Duration::from_secs(15 * 60);
 /// A fresh idempotency key is taken at most so often for one event.
 const KEYS: u32 = 5;
 /// What is read of a user beside the customer's id.
-const USER_FIELDS: [&str; 3] = ["id", "mail", "displayName"];
+const USER_FIELDS: [&str; 3] = ["mail", "identities", "displayName"];
 
 /// The handler.
 pub struct Billing {
@@ -68,7 +68,8 @@ impl Handler for Billing {
 
 impl Consumer for Billing {
     const NAME: &'static str = "billing";
-    const ABOUT: &'static str = "Makes a Stripe customer of every sign-up and writes its id back on the Entra user.";
+    const ABOUT: &'static str =
+        "Makes a Stripe customer of every sign-up and writes its id back on the Entra user.";
     type Settings = BillingSettings;
 
     fn new(settings: BillingSettings, ports: Ports) -> Result<Self, usher_service::Failure> {
@@ -91,7 +92,7 @@ impl Billing {
     /// The whole policy. The error is an outcome too: the one that a failed call calls for.
     async fn bill(&self, event: &Event) -> Result<Outcome, Outcome> {
         let Some(user) = self.user(event).await? else { return Ok(Outcome::Skipped("user-gone")) };
-        let new = NewCustomer::of(event, user.text("mail"), user.text("displayName"));
+        let new = NewCustomer::of(event, user.email(), user.text("displayName"));
         let on_user = user.text(&self.attribute);
         let customer = match self.verified(on_user, &new).await? {
             Some(customer) => customer,
@@ -102,7 +103,10 @@ impl Billing {
         };
         if on_user != Some(&customer.id) {
             let id_on_user = json!({ &self.attribute: customer.id });
-            self.graph.patch_user(event.data.user_id, &id_on_user).await.map_err(|e| self.entra_failed(event, e))?;
+            self.graph
+                .patch_user(event.data.user_id, &id_on_user)
+                .await
+                .map_err(|e| self.entra_failed(event, e))?;
         }
         Ok(Outcome::Done)
     }
@@ -112,7 +116,7 @@ impl Billing {
         let fields = [&USER_FIELDS[..], &[&self.attribute]].concat();
         match self.graph.user(event.data.user_id, &fields).await {
             Ok(user) => Ok(Some(user)),
-            Err(GraphError::NotFound) if !self.may_yet_appear(event) => Ok(None),
+            Err(GraphError::NotFound(_)) if !self.may_yet_appear(event) => Ok(None),
             Err(error) => Err(self.entra_failed(event, error)),
         }
     }
@@ -165,10 +169,10 @@ impl Billing {
     /// A user who can't be found is waited for, and after that gone; all else is the call's own failure.
     fn entra_failed(&self, event: &Event, error: GraphError) -> Outcome {
         match error {
-            GraphError::NotFound if self.may_yet_appear(event) => {
+            GraphError::NotFound(_) if self.may_yet_appear(event) => {
                 Outcome::Retry(Failure::named(FailureClass::Transient, "user not yet readable"))
             }
-            GraphError::NotFound => Outcome::Skipped("user-gone"),
+            GraphError::NotFound(_) => Outcome::Skipped("user-gone"),
             error => Outcome::failed("Entra", error.into()),
         }
     }

@@ -42,7 +42,12 @@ mod tests {
     #[test]
     fn only_an_extension_attribute_can_receive_the_id() {
         assert!(attribute("extension_0123456789abcdef0123456789abcdef_StripeCustomerId").is_ok());
-        for wrong in ["mail", "extension_0123_StripeCustomerId", "extension_0123456789abcdef0123456789abcdef_", "extension_0123456789abcdef0123456789abcdef_a-b"] {
+        for wrong in [
+            "mail",
+            "extension_0123_StripeCustomerId",
+            "extension_0123456789abcdef0123456789abcdef_",
+            "extension_0123456789abcdef0123456789abcdef_a-b",
+        ] {
             assert!(attribute(wrong).is_err(), "{wrong}");
         }
     }

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
 use thiserror::Error;
 use usher_clock::Clock;
-use usher_http::{BaseUrl, Failure, FailureClass, HttpClient, Request, Response, TransportError, retry_after};
+use usher_http::{BaseUrl, Failure, FailureClass, HttpClient, Response, TransportError, retry_after};
 
 use crate::customer::{Customer, NewCustomer};
 
@@ -86,7 +86,10 @@ impl Stripe {
 
     /// The customer with this id; `None` if there is none or it was deleted.
     pub(crate) async fn customer(&self, id: &str) -> Result<Option<Customer>, StripeError> {
-        match self.get::<Customer>(&format!("/v1/customers/{}", path_segment(id)), &[]).await {
+        if !is_id(id) {
+            return Ok(None);
+        }
+        match self.get::<Customer>(&format!("/v1/customers/{id}"), &[]).await {
             Ok(customer) => Ok(Some(customer).filter(|customer| !customer.deleted)),
             Err(StripeError::Answer(Answer { status: 404, .. })) => Ok(None),
             Err(error) => Err(error),
@@ -116,7 +119,8 @@ impl Stripe {
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<T, StripeError> {
-        let request = self.request(Method::GET, path, query).body(Bytes::new()).expect("nothing in it can be invalid");
+        let request =
+            self.request(Method::GET, path, query).body(Bytes::new()).expect("nothing in it can be invalid");
         self.read(&self.http.send_with_retries(request).await?)
     }
 
@@ -139,7 +143,7 @@ impl Stripe {
     }
 
     fn request(&self, method: Method, path: &str, query: &[(&str, &str)]) -> http::request::Builder {
-        Request::builder()
+        http::Request::builder()
             .method(method)
             .uri(self.base.join(path, query.iter().copied()).as_str())
             .header(header::AUTHORIZATION, format!("Bearer {}", self.key.expose_secret()))
@@ -162,7 +166,9 @@ impl StripeError {
     pub(crate) fn key_is_spent(&self) -> bool {
         match self {
             Self::Answer(answer) => {
-                (answer.replayed && answer.status >= 500) || answer.kind.as_deref() == Some("idempotency_error")
+                let other_parameters =
+                    answer.status == 400 && answer.kind.as_deref() == Some("idempotency_error");
+                other_parameters || (answer.replayed && answer.status >= 500)
             }
             _ => false,
         }
@@ -181,7 +187,10 @@ fn class(answer: &Answer) -> FailureClass {
     }
 }
 
-/// An id that stood on a user goes into a path: whatever it holds, it stays one segment.
-fn path_segment(id: &str) -> String {
-    url::form_urlencoded::byte_serialize(id.as_bytes()).collect()
+/// What stood on a user goes into a path only if it can be an id.
+fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 255 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,9 @@
 pub mod machine;
 mod memory;
 pub mod rules;
+mod store;
 pub mod topology;
+pub mod wire;
 
 pub use memory::MemoryBus;
+pub use store::StoreError;

@@ -45,10 +45,6 @@ impl FaultKind {
         Self::Stored500After,
     ];
 
-    pub(crate) fn takes_effect(self) -> bool {
-        matches!(self, Self::After | Self::HangAfter)
-    }
-
     /// The status that stands for it where a connection can't break and nothing is stored.
     pub(crate) fn status(self) -> Option<StatusCode> {
         match self {

@@ -35,7 +35,9 @@ async fn pass(State((sandbox, call)): State<(Sandbox, Call)>, mut request: Reque
     request.extensions_mut().insert(arrival);
     let response = match arrival.fault {
         Some(FaultKind::Before | FaultKind::Hang) => ().into_response(),
-        Some(FaultKind::Status(_)) => sandbox.with(|world, now| refusal(world, call, arrival, now)).into_response(),
+        Some(FaultKind::Status(_)) => {
+            sandbox.with(|world, now| refusal(world, call, arrival, now)).into_response()
+        }
         _ => next.run(request).await,
     };
     if !takes.is_zero() {

@@ -25,7 +25,7 @@ pub struct AuditLatency {
 /// half an hour late.
 impl Default for AuditLatency {
     fn default() -> Self {
-        let minutes = |n| Duration::from_secs(n * 60);
+        let minutes = |n: u64| Duration::from_secs(n * 60);
         Self { median: minutes(1), p99: minutes(5), stragglers: 0.01, straggler_max: minutes(30) }
     }
 }

@@ -24,6 +24,8 @@ pub struct Person {
     pub identity: Identity,
     /// What they answered when asked whether they want mail; `None` if they weren't asked.
     pub marketing_consent: Option<bool>,
+    /// Addresses that were theirs until they were mended.
+    pub former_emails: Vec<String>,
 }
 
 impl fmt::Debug for Person {
@@ -71,6 +73,7 @@ impl Population {
             email: self.address(given_latin, family_latin),
             identity: self.identity(),
             marketing_consent: self.consent(),
+            former_emails: Vec::new(),
         };
         self.leave_out_names(&mut person);
         person

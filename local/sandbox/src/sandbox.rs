@@ -11,7 +11,8 @@ use usher_clock::Clock;
 use uuid::Uuid;
 
 use crate::{
-    Crowd, Effects, Faults, InProcess, NewSignUp, SandboxSettings, Vendor, ledger, people::Person, sign_up, world::World,
+    Crowd, Effects, Faults, InProcess, NewSignUp, SandboxSettings, Vendor, ledger, people::Person, sign_up,
+    world::World,
 };
 
 /// Stand-ins for Entra and Stripe, and everything that happens in them. Cheap to clone; clones share all.

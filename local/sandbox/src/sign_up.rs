@@ -91,6 +91,12 @@ impl Crowd {
         self
     }
 
+    /// The same, so many a second; 0: all at once.
+    pub fn at_rate(self, per_second: f64) -> Self {
+        let seconds = if per_second > 0.0 { self.count as f64 / per_second } else { 0.0 };
+        self.over(Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST).min(LONGEST))
+    }
+
     /// The same, one of them with an address that Stripe refuses.
     pub const fn with_refused_email(mut self) -> Self {
         self.refused_email = true;
@@ -107,6 +113,8 @@ pub(crate) struct Role {
     pub(crate) expected: Expected,
 }
 
+/// The longest time that anything is set to take: for as long the longest-lived log is kept.
+pub(crate) const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Who changes their mind does so within this time.
 const SHORT_LIFE: Duration = Duration::from_secs(600);
 
@@ -114,7 +122,11 @@ pub(crate) fn generate(world: &mut World, crowd: &Crowd, now: OffsetDateTime) ->
     let refused = crowd.refused_email.then(|| world.fate.usize(0..crowd.count.max(1)));
     let customers = (0..crowd.count).map(|i| {
         let at = now + crowd.over.mul_f64(i as f64 / crowd.count as f64);
-        enter(world, NewSignUp { at: Some(at), refused_email: refused == Some(i), ..NewSignUp::default() }, now)
+        enter(
+            world,
+            NewSignUp { at: Some(at), refused_email: refused == Some(i), ..NewSignUp::default() },
+            now,
+        )
     });
     let customers = customers.collect();
     for i in 0..crowd.bystanders {
@@ -137,7 +149,7 @@ fn some_time(world: &mut World, crowd: &Crowd, now: OffsetDateTime) -> OffsetDat
 pub(crate) fn enter(world: &mut World, who: NewSignUp, now: OffsetDateTime) -> Uuid {
     let person = person(world, &who);
     let id = random_uuid(&mut world.fate);
-    let at = who.at.unwrap_or(now);
+    let at = as_logged(who.at.unwrap_or(now));
     let lag = between(&mut world.fate, &world.settings.replication_lag);
     let entries = entries::of(world, who.kind, id, at, who.audit_latency);
     let visible_at = entries.iter().filter(|entry| entry.adds_user()).map(|entry| entry.visible_at).min();
@@ -152,6 +164,11 @@ pub(crate) fn enter(world: &mut World, who: NewSignUp, now: OffsetDateTime) -> U
     let visible_at = visible_at.unwrap_or(at);
     world.roles.insert(id, Role { kind: who.kind, person, signed_up_at: at, visible_at, expected });
     id
+}
+
+/// The log tells time in units of 100 nanoseconds.
+fn as_logged(at: OffsetDateTime) -> OffsetDateTime {
+    at - Duration::from_nanos(u64::from(at.nanosecond() % 100))
 }
 
 fn expected(who: &NewSignUp, person: &Person) -> Expected {
@@ -187,10 +204,11 @@ fn replace(field: &mut String, with: &Option<String>) {
 }
 
 pub(crate) fn mend_email(world: &mut World, id: Uuid, email: &str) -> bool {
-    let (Some(role), Some(user)) = (world.roles.get_mut(&id), world.tenant.directory.users.get_mut(&id)) else {
+    let (Some(role), Some(user)) = (world.roles.get_mut(&id), world.tenant.directory.users.get_mut(&id))
+    else {
         return false;
     };
-    email.clone_into(&mut role.person.email);
+    role.person.former_emails.push(std::mem::replace(&mut role.person.email, email.to_owned()));
     if role.expected == Expected::Refused && stripe::takes_email(email) {
         role.expected = Expected::One;
     }

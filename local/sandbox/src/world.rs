@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use crate::{
-    Call, SandboxSettings, entra::Tenant, faults::FaultBox, people::Population, sign_up::Role, stripe::Account,
+    Call, SandboxSettings, entra::Tenant, faults::FaultBox, people::Population, sign_up::Role,
+    stripe::Account,
 };
 
 /// The state behind all stand-ins.

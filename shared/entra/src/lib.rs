@@ -1,1 +1,25 @@
-//! shared/entra
+//! Microsoft Entra: tokens, and what Usher asks of Microsoft Graph.
+//!
+//! Nothing outside this crate knows a Graph path or how a token is got. Users are addressed by their object
+//! id only. What Graph's answers mean is one table, in `error.rs`.
+
+mod audit;
+mod batch;
+mod client_secret;
+mod credential;
+mod error;
+mod graph;
+mod settings;
+#[cfg(test)]
+mod testing;
+mod tokens;
+mod user;
+
+pub use audit::{AuditActor, AuditEntry, AuditLink, AuditPage, BadEntry};
+pub use batch::BATCH_SIZE;
+pub use client_secret::ClientSecret;
+pub use credential::{AccessToken, Credential, CredentialError};
+pub use error::GraphError;
+pub use graph::Graph;
+pub use settings::EntraSettings;
+pub use user::{Identity, User};

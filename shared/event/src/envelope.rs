@@ -82,7 +82,8 @@ impl Event {
         check_kind(&decode::<Kind>(body)?.kind)?;
         let envelope: Envelope<UserSignedUp> = decode(body)?;
         let event = Self::new(envelope.data);
-        let consistent = |field, holds: bool| if holds { Ok(()) } else { Err(EventError::Inconsistent { field }) };
+        let consistent =
+            |field, holds: bool| if holds { Ok(()) } else { Err(EventError::Inconsistent { field }) };
         consistent("specversion", envelope.specversion == SPEC_VERSION)?;
         consistent("id", envelope.id == event.id.to_string())?;
         consistent("source", envelope.source == source(event.data.tenant_id))?;

@@ -66,7 +66,8 @@ fn what_we_write_keeps_to_the_schema_and_reads_back() {
     for data in [full(), bare()] {
         let event = Event::new(data);
         let body = event.to_json();
-        let errors: Vec<_> = schema().iter_errors(&serde_json::from_slice(&body).unwrap()).map(|e| e.to_string()).collect();
+        let errors: Vec<_> =
+            schema().iter_errors(&serde_json::from_slice(&body).unwrap()).map(|e| e.to_string()).collect();
         assert_eq!(errors, Vec::<String>::new());
         assert_eq!(Event::from_json(&body).unwrap(), event);
     }

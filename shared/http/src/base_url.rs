@@ -104,7 +104,9 @@ mod tests {
 
     #[test]
     fn plain_http_is_for_loopback_only() {
-        for fine in ["https://graph.microsoft.com", "http://127.0.0.1:8080", "http://[::1]/v1", "http://localhost"] {
+        for fine in
+            ["https://graph.microsoft.com", "http://127.0.0.1:8080", "http://[::1]/v1", "http://localhost"]
+        {
             assert_eq!(base(fine).to_string(), fine);
         }
         let problem = |text: &str| text.parse::<BaseUrl>().unwrap_err();

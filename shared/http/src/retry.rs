@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable};
+use backon::{BackoffBuilder, ExponentialBuilder};
 use http::{StatusCode, header::RETRY_AFTER};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::{HttpClient, Request, Response, TransportError};
 
@@ -27,34 +27,36 @@ impl HttpClient {
         if !request.method().is_safe() {
             return self.send(request).await;
         }
-        let attempt = || async { self.send(request.clone()).await.map_or_else(worth_another, settle) };
-        let policy = ExponentialBuilder::new().with_min_delay(FIRST_WAIT).with_max_times(RETRIES).with_jitter();
-        let attempts = attempt.retry(policy).when(|ended| ended.again);
-        let ended = timeout(self.timeout, attempts.into_future()).await;
-        ended.unwrap_or(Ok(Err(TransportError::Timeout))).unwrap_or_else(|ended| ended.answer)
+        let attempts = self.attempts(request);
+        timeout(self.timeout, attempts).await.unwrap_or(Err(TransportError::Timeout))
+    }
+
+    async fn attempts(&self, request: Request) -> Result<Response, TransportError> {
+        let policy =
+            ExponentialBuilder::new().with_min_delay(FIRST_WAIT).with_max_times(RETRIES).with_jitter();
+        let mut waits = policy.build();
+        loop {
+            let answer = self.send(request.clone()).await;
+            match waits.next() {
+                Some(wait) if is_passing(&answer) => sleep(wait).await,
+                _ => return answer,
+            }
+        }
     }
 }
 
-/// An attempt that may not have been the last.
-struct Ended {
-    answer: Result<Response, TransportError>,
-    again: bool,
-}
-
-fn worth_another(error: TransportError) -> Result<Result<Response, TransportError>, Ended> {
-    let again = matches!(error, TransportError::Connect | TransportError::Broken);
-    Err(Ended { answer: Err(error), again })
-}
-
-fn settle(response: Response) -> Result<Result<Response, TransportError>, Ended> {
-    let passing = matches!(
-        response.status(),
-        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
-    );
-    if passing && !response.headers().contains_key(RETRY_AFTER) {
-        return Err(Ended { answer: Ok(response), again: true });
+/// Whether a moment may be all it takes.
+fn is_passing(answer: &Result<Response, TransportError>) -> bool {
+    match answer {
+        Ok(response) => {
+            let gateway = matches!(
+                response.status(),
+                StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
+            );
+            gateway && !response.headers().contains_key(RETRY_AFTER)
+        }
+        Err(error) => matches!(error, TransportError::Connect | TransportError::Broken),
     }
-    Ok(Ok(response))
 }
 
 #[cfg(test)]

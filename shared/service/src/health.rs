@@ -72,7 +72,8 @@ impl Health {
         address: SocketAddr,
         shutdown: Shutdown,
     ) -> Result<(SocketAddr, JoinHandle<std::io::Result<()>>), Failure> {
-        let unusable = |e: std::io::Error| Failure::setting("HEALTH_ADDR", format!("{address} can't be used: {e}"));
+        let unusable =
+            |e: std::io::Error| Failure::setting("HEALTH_ADDR", format!("{address} can't be used: {e}"));
         let listener = TcpListener::bind(address).await.map_err(unusable)?;
         let bound = listener.local_addr().map_err(unusable)?;
         let serve = axum::serve(listener, self.router());

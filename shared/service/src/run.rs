@@ -72,9 +72,7 @@ fn settings<S: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<S, Ex
 
 /// `--help` names the environment's settings and never shows their values: some are secrets.
 fn without_env_values(command: clap::Command) -> clap::Command {
-    command
-        .mut_args(|arg| arg.hide_env_values(true))
-        .mut_subcommands(without_env_values)
+    command.mut_args(|arg| arg.hide_env_values(true)).mut_subcommands(without_env_values)
 }
 
 /// Tells whoever started us that we are ready, in one line of JSON on standard output: `usher up` and the

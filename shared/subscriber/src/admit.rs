@@ -26,7 +26,9 @@ impl Admission {
         }
         let age = self.clock.since(event.data.signed_up_at);
         match self.max_event_age {
-            Some(most) if age > most => Err(Rejection::new("TooOld", format_args!("age_s={}", age.as_secs()))),
+            Some(most) if age > most => {
+                Err(Rejection::new("TooOld", format_args!("age_s={}", age.as_secs())))
+            }
             _ => Ok(event),
         }
     }

@@ -30,6 +30,18 @@ impl Backoff {
     }
 }
 
+/// How often a settlement is tried again: for about 15 s, less than a lock lasts.
+const SETTLEMENTS: usize = 4;
+
+/// The waits between attempts to settle one delivery.
+pub(crate) fn settling(seed: u64) -> ExponentialBuilder {
+    ExponentialBuilder::new()
+        .with_min_delay(FIRST)
+        .with_max_times(SETTLEMENTS)
+        .with_jitter()
+        .with_jitter_seed(seed)
+}
+
 /// Jittered exponential delays without an end.
 pub(crate) fn unbounded(first: Duration, longest: Duration, seed: u64) -> ExponentialBackoff {
     ExponentialBuilder::new()

@@ -51,7 +51,12 @@ struct Failures {
 impl Circuit {
     pub(crate) fn new(health: Health) -> Self {
         health.gauge("circuit_open", 0);
-        Self { open: watch::Sender::new(false), failures: Mutex::default(), last_probe: Default::default(), health }
+        Self {
+            open: watch::Sender::new(false),
+            failures: Mutex::default(),
+            last_probe: Default::default(),
+            health,
+        }
     }
 
     /// Waits until the circuit is open.
@@ -67,8 +72,12 @@ impl Circuit {
         failures.openings = 0;
     }
 
-    /// A message failed by the moment's fault; opens the circuit if that completes a run.
+    /// A message failed by the moment's fault; opens the circuit if that completes a run. A destination that only
+    /// asks us to slow down is there.
     pub(crate) fn failed(&self, message: EventId, failure: &Failure) {
+        if failure.is_throttling() {
+            return;
+        }
         let mut failures = self.failures();
         failures.run.insert(message);
         let complete = failures.run.len() >= RUN;

@@ -9,7 +9,9 @@ use usher_clock::Clock;
 use usher_http::FailureClass;
 use usher_service::{Failure, Health, Shutdown};
 
-use crate::{Consumer, Ports, Replayed, ReplayFilter, Subscriber, SubscriberSettings, Summary, replay::Ended};
+use crate::{
+    Consumer, Ports, ReplayFilter, Replayed, Subscriber, SubscriberSettings, Summary, replay::Ended,
+};
 
 /// A consumer's whole `main`.
 pub fn main<C: Consumer>() -> ExitCode {
@@ -87,7 +89,7 @@ async fn consume<C: Consumer>(
 ) -> Result<(), Failure> {
     let consumer = prepare::<C>(&settings, own)?;
     let entity = entity::<C>(&settings);
-    let bus = connect(&settings).await?;
+    let bus = connect(&settings)?;
     let receiver = bus.receiver(&entity).await.map_err(|e| unavailable(&e))?;
     check_credentials(&consumer).await?;
     let health = Health::new();
@@ -95,10 +97,19 @@ async fn consume<C: Consumer>(
         Some(address) => Some(health.serve(address, shutdown.clone()).await?),
         None => None,
     };
-    usher_service::announce(&json!({ "service": C::NAME, "health": served.as_ref().map(|(bound, _)| bound) }));
+    usher_service::announce(
+        &json!({ "service": C::NAME, "health": served.as_ref().map(|(bound, _)| bound) }),
+    );
     let max_age = settings.max_event_age.or(C::MAX_EVENT_AGE);
-    let subscriber =
-        Subscriber::new(C::NAME, Arc::new(consumer), receiver, settings.limits, max_age, Clock::system(), health);
+    let subscriber = Subscriber::new(
+        C::NAME,
+        Arc::new(consumer),
+        receiver,
+        settings.limits,
+        max_age,
+        Clock::system(),
+        health,
+    );
     let ended = subscriber.run(shutdown.clone()).await;
     bus.close().await;
     shutdown.request();
@@ -116,13 +127,20 @@ async fn replay<C: Consumer>(
     shutdown: Shutdown,
 ) -> Result<(), Failure> {
     let consumer = prepare::<C>(&settings, own)?;
-    let bus = connect(&settings).await?;
+    let bus = connect(&settings)?;
     let receiver = bus.receiver(&entity::<C>(&settings).dead_letters()).await.map_err(|e| unavailable(&e))?;
     check_credentials(&consumer).await?;
     let max_age = settings.max_event_age.or(C::MAX_EVENT_AGE);
     let limits = Subscriber::replay_limits(settings.limits);
-    let subscriber =
-        Subscriber::new(C::NAME, Arc::new(consumer), receiver, limits, max_age, Clock::system(), Health::new());
+    let subscriber = Subscriber::new(
+        C::NAME,
+        Arc::new(consumer),
+        receiver,
+        limits,
+        max_age,
+        Clock::system(),
+        Health::new(),
+    );
     let summary = subscriber.replay(&filter, &shutdown, &mut print).await;
     bus.close().await;
     conclude(&summary.map_err(|e| unavailable(&e))?)
@@ -135,12 +153,12 @@ fn prepare<C: Consumer>(settings: &SubscriberSettings, own: C::Settings) -> Resu
 
 fn entity<C: Consumer>(settings: &SubscriberSettings) -> Entity {
     let subscription = settings.subscription.as_deref().unwrap_or(C::NAME);
-    Entity::subscription(settings.bus.topic.as_str(), subscription)
+    Entity::subscription(settings.bus.topic(), subscription)
 }
 
-async fn connect(settings: &SubscriberSettings) -> Result<ServiceBus, Failure> {
-    let config = settings.bus.config(settings.http.extra_ca_file.as_deref()).map_err(|e| Failure::setting(e.setting(), &e))?;
-    ServiceBus::connect(config).await.map_err(|e| unavailable(&e))
+fn connect(settings: &SubscriberSettings) -> Result<ServiceBus, Failure> {
+    let bus = ServiceBus::connect(&settings.bus, settings.http.extra_ca_file.as_deref());
+    bus.map_err(|error| Failure::setting(error.setting(), &error))
 }
 
 /// Wrong credentials are a setting to mend, so they end the start; a destination that is merely down is waited for.

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use backon::Retryable;
 use futures_util::FutureExt;
 use tokio::sync::{Notify, Semaphore};
 use tracing::Instrument;
@@ -18,7 +19,13 @@ use usher_event::{Event, property};
 use usher_http::{Failure, FailureClass};
 use usher_service::{Health, Shutdown};
 
-use crate::{Handler, Limits, Outcome, Rejection, admit::Admission, backoff::Backoff, circuit::Circuit, locks::Locks};
+use crate::{
+    Handler, Limits, Outcome, Rejection,
+    admit::Admission,
+    backoff::{self, Backoff},
+    circuit::Circuit,
+    locks::Locks,
+};
 
 /// A handler that has not answered for this long never will: its calls are bounded by much less.
 const HANDLE_TIMEOUT: Duration = Duration::from_secs(300);
@@ -102,14 +109,16 @@ impl Desk {
                 Ok(Outcome::Skipped(why)) => return self.complete(&format!("skipped:{why}")),
                 Ok(Outcome::Reject(rejection)) => return self.dead_letter(delivery, rejection, attempt),
                 Ok(Outcome::Retry(failure)) => failure,
-                Ok(Outcome::Unavailable { vendor, failure }) => match self.circuit.check(&*self.handler).await {
-                    Err(_) => return Verdict::Release,
-                    // The probe passes with the same credentials: it was this message after all.
-                    Ok(()) if failure.class == FailureClass::Unauthorized => {
-                        return self.dead_letter(delivery, Rejection::by(vendor, &failure), attempt);
+                Ok(Outcome::Unavailable { vendor, failure }) => {
+                    match self.circuit.check(&*self.handler).await {
+                        Err(_) => return Verdict::Release,
+                        // The probe passes with the same credentials: it was this message after all.
+                        Ok(()) if failure.class == FailureClass::Unauthorized => {
+                            return self.dead_letter(delivery, Rejection::by(vendor, &failure), attempt);
+                        }
+                        Ok(()) => failure,
                     }
-                    Ok(()) => failure,
-                },
+                }
                 Err(Panicked) => return self.panicked(delivery, attempt),
             };
             self.circuit.failed(event.id, &failure);
@@ -157,6 +166,7 @@ impl Desk {
 
     async fn interrupted(&self) {
         tokio::select! {
+            biased;
             () = self.shutdown.requested() => {}
             () = self.circuit.opened() => {}
         }
@@ -196,7 +206,8 @@ impl Desk {
     /// The description on a dead letter: statuses, codes and ids.
     fn describe(&self, delivery: &Delivery, detail: &str, attempt: u32) -> String {
         let mut text = format!("{detail} consumer={} attempt={attempt}", self.name).trim_start().to_owned();
-        let trace_id = delivery.message.text_property(property::TRACEPARENT).and_then(usher_telemetry::trace_id_of);
+        let trace_id =
+            delivery.message.text_property(property::TRACEPARENT).and_then(usher_telemetry::trace_id_of);
         if let Some(trace_id) = trace_id {
             // Writing to a string can't fail.
             let _ = write!(text, " trace={trace_id}");
@@ -211,16 +222,23 @@ impl Desk {
             Verdict::Abandon => (Settlement::Abandon, "abandoned"),
             Verdict::Release => (Settlement::Release, "released"),
             Verdict::DeadLetter(Rejection { reason, detail }) => {
-                tracing::warn!(message = %delivery.message.id, reason, detail, "dead-lettered");
+                tracing::warn!(reason, detail, "dead-lettered");
                 (Settlement::DeadLetter { reason, description: detail }, "dead_lettered")
             }
         };
-        match self.receiver.settle(delivery.lock, settlement).await {
+        match self.settle_while_held(delivery, &settlement).await {
             Ok(()) => self.health.count(counted, 1),
             Err(BusError::LockLost) => self.health.count("lock_lost", 1),
             // Not settled means delivered again: nothing is lost, and handling it again changes nothing.
-            Err(error) => tracing::warn!(message = %delivery.message.id, %error, "not settled, it will come again"),
+            Err(error) => tracing::warn!(%error, "not settled, it will come again"),
         }
+    }
+
+    /// Settles, and tries again while the broker can't be reached: the effect is there, and each further
+    /// delivery is a further chance for it to look like a failure.
+    async fn settle_while_held(&self, delivery: &Delivery, settlement: &Settlement) -> Result<(), BusError> {
+        let settle = || self.receiver.settle(delivery.lock, settlement.clone());
+        settle.retry(backoff::settling(seed(delivery))).when(BusError::is_transient).await
     }
 }
 

@@ -8,7 +8,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
-use usher_bus::{BusError, Delivery, Settlement};
+use usher_bus::{BusError, Delivery, LockToken, Settlement};
 use usher_service::Shutdown;
 
 use crate::{
@@ -85,7 +85,8 @@ impl ReplayFilter {
         let reason = self.reason.as_deref().is_none_or(|reason| message.dead_letter().0 == Some(reason));
         // A corrected copy has a MessageId of its own, so the event id is looked for in the body.
         let event = self.event.as_deref().is_none_or(|id| {
-            usher_event::Event::from_json(&message.body).is_ok_and(|event| event.id.to_string().eq_ignore_ascii_case(id))
+            usher_event::Event::from_json(&message.body)
+                .is_ok_and(|event| event.id.to_string().eq_ignore_ascii_case(id))
         });
         reason && event
     }
@@ -114,7 +115,8 @@ impl Subscriber {
         let desk = self.desk();
         let Some(highest) = highest(&*desk.receiver).await? else { return Ok(Summary::default()) };
         let _renewing = keep_locks(desk);
-        let mut run = Run { desk, filter, report, highest, hand: Hand::default(), summary: Summary::default() };
+        let mut run =
+            Run { desk, filter, report, highest, hand: Hand::default(), summary: Summary::default() };
         run.summary.reached = Some((0, highest));
         let ended = run.until_ended(shutdown).await;
         run.give_back().await;
@@ -137,8 +139,10 @@ struct Run<'a> {
 #[derive(Default)]
 struct Hand {
     working: JoinSet<(Delivery, HeldLock, Verdict)>,
-    /// Failed or unmatched: their locks are kept until the run ends.
-    kept: BTreeMap<i64, (Delivery, HeldLock)>,
+    /// Failed or unmatched: their locks are renewed until the run ends.
+    kept: Vec<HeldLock>,
+    /// All that is not settled, by sequence number: what works and what is kept.
+    unsettled: BTreeMap<i64, LockToken>,
     credit: usize,
 }
 
@@ -184,6 +188,7 @@ impl Run<'_> {
         self.hand.credit = self.hand.credit.saturating_sub(1);
         let number = delivery.sequence_number;
         let lock = self.desk.locks.hold(&delivery);
+        self.hand.unsettled.insert(number, delivery.lock);
         if let Some((reached, _)) = &mut self.summary.reached {
             *reached = number.max(*reached);
         }
@@ -192,7 +197,7 @@ impl Run<'_> {
         }
         if number > self.highest || !self.filter.matches(&delivery) {
             self.summary.unmatched += u64::from(number <= self.highest);
-            self.hand.kept.insert(number, (delivery, lock));
+            self.hand.kept.push(lock);
             return;
         }
         let desk = self.desk.clone();
@@ -215,7 +220,9 @@ impl Run<'_> {
             },
             Verdict::DeadLetter(Rejection { reason, detail }) => Some(format!("{reason} {detail}")),
             Verdict::Abandon => Some("the handler panicked".to_owned()),
-            Verdict::Release => Some("given back: the destination is down, or the run was stopped".to_owned()),
+            Verdict::Release => {
+                Some("given back: the destination is down, or the run was stopped".to_owned())
+            }
         };
         *(if still_dead.is_none() { &mut self.summary.done } else { &mut self.summary.failed }) += 1;
         (self.report)(&Replayed {
@@ -223,8 +230,9 @@ impl Run<'_> {
             message_id: delivery.message.id.clone(),
             still_dead: still_dead.clone(),
         });
-        if still_dead.is_some() {
-            self.hand.kept.insert(delivery.sequence_number, (delivery, lock));
+        match still_dead {
+            Some(_) => self.hand.kept.push(lock),
+            None => _ = self.hand.unsettled.remove(&delivery.sequence_number),
         }
     }
 
@@ -233,10 +241,10 @@ impl Run<'_> {
     async fn give_back(&mut self) {
         self.hand.working.shutdown().await;
         let arrived = self.desk.receiver.withdraw_credit().await.unwrap_or_default();
-        let kept = std::mem::take(&mut self.hand.kept);
-        for delivery in arrived.into_iter().chain(kept.into_values().map(|(delivery, _)| delivery)) {
+        let arrived = arrived.into_iter().map(|delivery| delivery.lock);
+        for lock in arrived.chain(std::mem::take(&mut self.hand.unsettled).into_values()) {
             // Not released means released when its lock runs out.
-            let _ = self.desk.receiver.settle(delivery.lock, Settlement::Release).await;
+            let _ = self.desk.receiver.settle(lock, Settlement::Release).await;
         }
         self.desk.receiver.close().await;
     }

@@ -16,7 +16,7 @@ pub struct SubscriberSettings {
     #[command(flatten)]
     pub http: HttpSettings,
     /// The subscription to receive from; the consumer's name unless set.
-    #[arg(long, env = "SERVICEBUS_SUBSCRIPTION", value_name = "NAME")]
+    #[arg(long = "servicebus-subscription", env = "SERVICEBUS_SUBSCRIPTION", value_name = "NAME")]
     pub subscription: Option<String>,
     /// What bounds the work.
     #[command(flatten)]

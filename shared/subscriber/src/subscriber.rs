@@ -17,13 +17,7 @@ use usher_bus::{BusError, Delivery, Receiver, Settlement};
 use usher_clock::Clock;
 use usher_service::{Health, Shutdown};
 
-use crate::{
-    Handler, Limits,
-    admit::Admission,
-    circuit::Circuit,
-    deliver::Desk,
-    locks::Locks,
-};
+use crate::{Handler, Limits, admit::Admission, circuit::Circuit, deliver::Desk};
 
 /// How long running handlers may take to finish once we are told to stop: less than the 30 s that
 /// orchestrators grant before they kill.
@@ -122,7 +116,8 @@ struct Hand {
 impl Hand {
     /// Gives credit for as many messages as may be worked on, never for more than may be held in all.
     fn allow(&mut self, desk: &Desk) {
-        let (concurrency, most) = (desk.limits.concurrency.get() as usize, desk.limits.max_held.get() as usize);
+        let (concurrency, most) =
+            (desk.limits.concurrency.get() as usize, desk.limits.max_held.get() as usize);
         let busy = self.deliveries.len().saturating_sub(desk.waiting.load(Ordering::Relaxed));
         let free = concurrency.saturating_sub(busy + self.credit);
         let room = free.min(most.saturating_sub(self.deliveries.len() + self.credit));

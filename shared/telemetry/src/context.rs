@@ -42,25 +42,17 @@ pub(crate) fn current_ids() -> Option<(String, String)> {
     Context::map_current(|current| {
         let span = current.span();
         let ids = span.span_context();
-        ids.is_valid()
-            .then(|| (ids.trace_id().to_string(), ids.span_id().to_string()))
+        ids.is_valid().then(|| (ids.trace_id().to_string(), ids.span_id().to_string()))
     })
 }
 
 fn parse(traceparent: &str, tracestate: Option<&str>) -> Option<SpanContext> {
     // The library's parser takes ids that are too short and fills them up.
-    if !traceparent
-        .split('-')
-        .map(str::len)
-        .take(4)
-        .eq([2, 32, 16, 2])
-    {
+    if !traceparent.split('-').map(str::len).take(4).eq([2, 32, 16, 2]) {
         return None;
     }
-    let carrier = Carrier {
-        traceparent: Some(traceparent.to_owned()),
-        tracestate: tracestate.map(str::to_owned),
-    };
+    let carrier =
+        Carrier { traceparent: Some(traceparent.to_owned()), tracestate: tracestate.map(str::to_owned) };
     let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &carrier);
     let remote = context.span().span_context().clone();
     remote.is_valid().then_some(remote)
@@ -105,17 +97,10 @@ mod tests {
 
     #[test]
     fn a_trace_id_is_read_from_a_well_formed_parent_only() {
-        assert_eq!(
-            trace_id_of(PARENT).as_deref(),
-            Some("0af7651916cd43dd8448eb211c80319c")
-        );
-        for broken in [
-            "",
-            "00",
-            "00-0af7-b7ad-01",
-            &PARENT.replace('a', "A"),
-            &PARENT.replace("0af7", "zzzz"),
-        ] {
+        assert_eq!(trace_id_of(PARENT).as_deref(), Some("0af7651916cd43dd8448eb211c80319c"));
+        for broken in
+            ["", "00", "00-0af7-b7ad-01", &PARENT.replace('a', "A"), &PARENT.replace("0af7", "zzzz")]
+        {
             assert_eq!(trace_id_of(broken), None, "{broken}");
         }
     }

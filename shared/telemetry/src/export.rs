@@ -36,17 +36,9 @@ pub(crate) fn provider(
 
 fn exporter(endpoint: &Endpoint) -> Result<Watched<SpanExporter>, TelemetryError> {
     // Its own message would quote the URL, which may hold a key.
-    let unusable =
-        |_| TelemetryError::new(endpoint.setting, "not a URL that traces can be sent to");
-    let inner = SpanExporter::builder()
-        .with_http()
-        .with_endpoint(&endpoint.url)
-        .build()
-        .map_err(unusable)?;
-    Ok(Watched {
-        inner,
-        lost: AtomicU64::new(0),
-    })
+    let unusable = |_| TelemetryError::new(endpoint.setting, "not a URL that traces can be sent to");
+    let inner = SpanExporter::builder().with_http().with_endpoint(&endpoint.url).build().map_err(unusable)?;
+    Ok(Watched { inner, lost: AtomicU64::new(0) })
 }
 
 /// An exporter that says when it begins to fail and when it works again, and nothing in between.
@@ -72,9 +64,7 @@ impl<E> Watched<E> {
     }
 }
 
-impl<E: opentelemetry_sdk::trace::SpanExporter> opentelemetry_sdk::trace::SpanExporter
-    for Watched<E>
-{
+impl<E: opentelemetry_sdk::trace::SpanExporter> opentelemetry_sdk::trace::SpanExporter for Watched<E> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let spans = batch.len() as u64;
         let result = self.inner.export(batch).await;

@@ -30,9 +30,7 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> tracing_subscriber::fmt::MakeWriter<'a> + 'static,
 {
-    layer
-        .event_format(JsonLine { service })
-        .fmt_fields(JsonFields::new())
+    layer.event_format(JsonLine { service }).fmt_fields(JsonFields::new())
 }
 
 pub(crate) struct JsonLine {
@@ -81,11 +79,7 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
-    for span in ctx
-        .event_scope()
-        .into_iter()
-        .flat_map(|scope| scope.from_root())
-    {
+    for span in ctx.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
         if let Some(fields) = span.extensions().get::<FormattedFields<N>>()
             && let Ok(Value::Object(fields)) = serde_json::from_str(&fields.fields)
         {

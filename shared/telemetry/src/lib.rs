@@ -43,10 +43,7 @@ pub struct TelemetryError {
 
 impl TelemetryError {
     pub(crate) fn new(setting: &'static str, problem: impl Into<String>) -> Self {
-        Self {
-            setting,
-            problem: problem.into(),
-        }
+        Self { setting, problem: problem.into() }
     }
 
     /// The setting at fault.
@@ -75,11 +72,7 @@ impl Telemetry {
 /// A setting that can't be used.
 pub fn init(service: &'static str) -> Result<Telemetry, TelemetryError> {
     let settings = Settings::read(|name| std::env::var(name).ok())?;
-    let look = if stderr().is_terminal() {
-        Look::Person
-    } else {
-        Look::Machine
-    };
+    let look = if stderr().is_terminal() { Look::Person } else { Look::Machine };
     let (dispatch, telemetry) = assemble(service, &settings, look, stderr)?;
     // An error means that this process has a subscriber already, which then stays.
     let _ = tracing::dispatcher::set_global_default(dispatch);
@@ -111,6 +104,7 @@ where
         .with_tracer(traces.tracer(OURS))
         .with_location(false)
         .with_threads(false)
+        .with_target(false)
         .with_tracked_inactivity(false)
         .with_filter(Targets::new().with_target(OURS, Level::INFO));
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
@@ -118,9 +112,7 @@ where
         Look::Person => lines.compact().boxed(),
         Look::Machine => json::lines(lines, service).boxed(),
     };
-    let subscriber = Registry::default()
-        .with(spans)
-        .with(lines.with_filter(settings.filter.clone()));
+    let subscriber = Registry::default().with(spans).with(lines.with_filter(settings.filter.clone()));
     Ok((Dispatch::new(subscriber), Telemetry { traces }))
 }
 
@@ -128,11 +120,7 @@ where
 fn log_panic(location: Option<&std::panic::Location<'_>>) {
     let thread = std::thread::current();
     let place = location.map(ToString::to_string).unwrap_or_default();
-    tracing::error!(
-        place,
-        thread = thread.name().unwrap_or_default(),
-        "panicked"
-    );
+    tracing::error!(place, thread = thread.name().unwrap_or_default(), "panicked");
 }
 
 #[cfg(test)]

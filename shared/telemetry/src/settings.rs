@@ -18,10 +18,7 @@ const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 /// What traces are appended to the general endpoint with; the traces' own endpoint is taken as it is.
 /// <https://opentelemetry.io/docs/specs/otel/protocol/exporter/#endpoint-urls-for-otlphttp>
 const TRACES_PATH: &str = "/v1/traces";
-const PROTOCOLS: [&str; 2] = [
-    "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
-    "OTEL_EXPORTER_OTLP_PROTOCOL",
-];
+const PROTOCOLS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"];
 const PROTOCOL: &str = "http/protobuf";
 
 #[derive(Clone, Debug)]
@@ -44,11 +41,7 @@ impl Settings {
     /// has it.
     pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, TelemetryError> {
         let set = &|name: &str| variable(name).filter(|value| !value.is_empty());
-        Ok(Self {
-            filter: filter(set)?,
-            endpoint: endpoint(set)?,
-            named: named(set),
-        })
+        Ok(Self { filter: filter(set)?, endpoint: endpoint(set)?, named: named(set) })
     }
 }
 
@@ -63,30 +56,16 @@ fn filter(set: impl Fn(&str) -> Option<String>) -> Result<Targets, TelemetryErro
 fn endpoint(set: impl Fn(&str) -> Option<String>) -> Result<Option<Endpoint>, TelemetryError> {
     let unwanted = set(SDK_DISABLED).is_some_and(|it| it.eq_ignore_ascii_case("true"))
         || set(TRACES_EXPORTER).is_some_and(|it| it == "none");
-    let own = || {
-        Some(Endpoint {
-            setting: TRACES_ENDPOINT,
-            url: set(TRACES_ENDPOINT)?,
-        })
-    };
+    let own = || Some(Endpoint { setting: TRACES_ENDPOINT, url: set(TRACES_ENDPOINT)? });
     let general = || {
         let base = set(ENDPOINT)?;
-        Some(Endpoint {
-            setting: ENDPOINT,
-            url: format!("{}{TRACES_PATH}", base.trim_end_matches('/')),
-        })
+        Some(Endpoint { setting: ENDPOINT, url: format!("{}{TRACES_PATH}", base.trim_end_matches('/')) })
     };
     let Some(endpoint) = own().or_else(general).filter(|_| !unwanted) else {
         return Ok(None);
     };
-    if !["http://", "https://"]
-        .iter()
-        .any(|scheme| endpoint.url.starts_with(scheme))
-    {
-        return Err(TelemetryError::new(
-            endpoint.setting,
-            "not a URL that begins with http:// or https://",
-        ));
+    if !["http://", "https://"].iter().any(|scheme| endpoint.url.starts_with(scheme)) {
+        return Err(TelemetryError::new(endpoint.setting, "not a URL that begins with http:// or https://"));
     }
     spoken(&set)?;
     Ok(Some(endpoint))
@@ -94,10 +73,7 @@ fn endpoint(set: impl Fn(&str) -> Option<String>) -> Result<Option<Endpoint>, Te
 
 /// An endpoint for gRPC would swallow what we send it: better to say so at the start.
 fn spoken(set: impl Fn(&str) -> Option<String>) -> Result<(), TelemetryError> {
-    match PROTOCOLS
-        .into_iter()
-        .find_map(|name| Some((name, set(name)?)))
-    {
+    match PROTOCOLS.into_iter().find_map(|name| Some((name, set(name)?))) {
         Some((name, protocol)) if protocol != PROTOCOL => Err(TelemetryError::new(
             name,
             format!("only {PROTOCOL} is spoken (a collector takes it on port 4318)"),
@@ -117,10 +93,7 @@ mod tests {
 
     fn read(environment: &[(&str, &str)]) -> Result<Settings, TelemetryError> {
         Settings::read(|name| {
-            environment
-                .iter()
-                .find(|(set, _)| *set == name)
-                .map(|(_, value)| (*value).to_owned())
+            environment.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned())
         })
     }
 
@@ -130,14 +103,8 @@ mod tests {
 
     #[test]
     fn a_bad_filter_is_named() {
-        assert_eq!(
-            read(&[("USHER_LOG", "usher=loud")]).unwrap_err().setting(),
-            "USHER_LOG"
-        );
-        assert_eq!(
-            read(&[("RUST_LOG", "usher=loud")]).unwrap_err().setting(),
-            "RUST_LOG"
-        );
+        assert_eq!(read(&[("USHER_LOG", "usher=loud")]).unwrap_err().setting(), "USHER_LOG");
+        assert_eq!(read(&[("RUST_LOG", "usher=loud")]).unwrap_err().setting(), "RUST_LOG");
         assert!(read(&[("USHER_LOG", "debug"), ("RUST_LOG", "usher=loud")]).is_ok());
     }
 
@@ -154,26 +121,13 @@ mod tests {
     fn traces_go_where_the_environment_says() {
         assert_eq!(url(&[]), None);
         assert_eq!(url(&[(ENDPOINT, "")]), None);
+        assert_eq!(url(&[(ENDPOINT, "http://c:4318/")]).as_deref(), Some("http://c:4318/v1/traces"));
         assert_eq!(
-            url(&[(ENDPOINT, "http://c:4318/")]).as_deref(),
-            Some("http://c:4318/v1/traces")
-        );
-        assert_eq!(
-            url(&[
-                (ENDPOINT, "http://c:4318"),
-                (TRACES_ENDPOINT, "https://t/x")
-            ])
-            .as_deref(),
+            url(&[(ENDPOINT, "http://c:4318"), (TRACES_ENDPOINT, "https://t/x")]).as_deref(),
             Some("https://t/x")
         );
-        assert_eq!(
-            url(&[(ENDPOINT, "http://c:4318"), (SDK_DISABLED, "true")]),
-            None
-        );
-        assert_eq!(
-            url(&[(ENDPOINT, "http://c:4318"), (TRACES_EXPORTER, "none")]),
-            None
-        );
+        assert_eq!(url(&[(ENDPOINT, "http://c:4318"), (SDK_DISABLED, "true")]), None);
+        assert_eq!(url(&[(ENDPOINT, "http://c:4318"), (TRACES_EXPORTER, "none")]), None);
     }
 
     #[test]
@@ -189,10 +143,6 @@ mod tests {
     fn the_environment_may_name_the_service() {
         assert!(!read(&[]).unwrap().named);
         assert!(read(&[("OTEL_SERVICE_NAME", "x")]).unwrap().named);
-        assert!(
-            read(&[("OTEL_RESOURCE_ATTRIBUTES", "a=b,service.name=x")])
-                .unwrap()
-                .named
-        );
+        assert!(read(&[("OTEL_RESOURCE_ATTRIBUTES", "a=b,service.name=x")]).unwrap().named);
     }
 }

@@ -19,9 +19,7 @@ struct Written(Arc<Mutex<Vec<u8>>>);
 impl Written {
     fn lines(&self) -> Vec<Value> {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        text.lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
 
@@ -38,18 +36,12 @@ impl io::Write for Written {
 
 fn started(environment: &[(&str, &str)]) -> (Dispatch, Telemetry, Written) {
     let settings = Settings::read(|name| {
-        environment
-            .iter()
-            .find(|(set, _)| *set == name)
-            .map(|(_, value)| (*value).to_owned())
+        environment.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned())
     });
     let written = Written::default();
     let writer = written.clone();
     let (dispatch, telemetry) =
-        assemble("usher-test", &settings.unwrap(), Look::Machine, move || {
-            writer.clone()
-        })
-        .unwrap();
+        assemble("usher-test", &settings.unwrap(), Look::Machine, move || writer.clone()).unwrap();
     (dispatch, telemetry, written)
 }
 
@@ -78,10 +70,7 @@ fn a_foreign_parents_state_is_passed_on_and_a_broken_one_ignored() {
         let span = tracing::info_span!("deliver");
         set_parent(&span, Some(PARENT), Some("vendor=x"));
         let (traceparent, tracestate) = span.in_scope(|| current_trace_context().unwrap());
-        assert_eq!(
-            (trace_id_of(&traceparent), &*tracestate),
-            (trace_id_of(PARENT), "vendor=x")
-        );
+        assert_eq!((trace_id_of(&traceparent), &*tracestate), (trace_id_of(PARENT), "vendor=x"));
 
         let span = tracing::info_span!("deliver");
         set_parent(&span, Some("00-broken"), None);
@@ -100,49 +89,29 @@ fn json_log_lines_carry_the_trace_and_the_spans_fields() {
     });
     within(&dispatch, || tracing::warn!(level = "fake", "outside"));
 
-    let [inside, outside] = &written.lines()[..] else {
-        panic!("two lines")
-    };
+    let [inside, outside] = &written.lines()[..] else { panic!("two lines") };
     assert_eq!(inside["trace_id"].as_str(), trace.as_deref());
     assert_eq!(inside["span_id"].as_str().map(str::len), Some(16));
     assert_eq!(inside["message"], "done");
-    assert_eq!(
-        (&inside["consumer"], &inside["attempt"]),
-        (&"billing".into(), &2.into())
-    );
-    assert_eq!(
-        (&inside["service"], &inside["span"]),
-        (&"usher-test".into(), &"deliver".into())
-    );
-    assert_eq!(
-        (&outside["level"], outside.get("trace_id")),
-        (&"WARN".into(), None)
-    );
+    assert_eq!((&inside["consumer"], &inside["attempt"]), (&"billing".into(), &2.into()));
+    assert_eq!((&inside["service"], &inside["span"]), (&"usher-test".into(), &"deliver".into()));
+    assert_eq!((&outside["level"], outside.get("trace_id")), (&"WARN".into(), None));
 }
 
 #[test]
 fn a_value_on_a_line_is_bounded() {
     let (dispatch, _telemetry, written) = started(&[]);
-    within(&dispatch, || {
-        tracing::info!(long = "é".repeat(5_000), "much")
-    });
+    within(&dispatch, || tracing::info!(long = "é".repeat(5_000), "much"));
     assert!(written.lines()[0]["long"].as_str().unwrap().len() <= 1024);
 }
 
 #[test]
 fn a_panic_is_one_line_that_names_the_place_only() {
     let (dispatch, _telemetry, written) = started(&[]);
-    within(&dispatch, || {
-        log_panic(Some(std::panic::Location::caller()))
-    });
+    within(&dispatch, || log_panic(Some(std::panic::Location::caller())));
     let line = &written.lines()[0];
     assert_eq!(line["message"], "panicked");
-    assert!(
-        line["place"]
-            .as_str()
-            .unwrap()
-            .starts_with("shared/telemetry/src/tests.rs:")
-    );
+    assert!(line["place"].as_str().unwrap().starts_with("shared/telemetry/src/tests.rs:"));
 }
 
 /// A collector on a free port that hands over what it is sent and answers with `answer`.
@@ -155,9 +124,7 @@ where
         let _ = sent.send(body);
         answer().await;
     };
-    let router = Router::new()
-        .route("/v1/traces", post(take))
-        .with_state(sent);
+    let router = Router::new().route("/v1/traces", post(take)).with_state(sent);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -165,9 +132,7 @@ where
 }
 
 fn holds(bytes: &[u8], text: &str) -> bool {
-    bytes
-        .windows(text.len())
-        .any(|window| window == text.as_bytes())
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,9 +144,7 @@ async fn spans_reach_a_collector_and_those_of_libraries_do_not() {
         tracing::info_span!("deliver", consumer = "billing").in_scope(|| {});
         tracing::info_span!(target: "hyper", "library").in_scope(|| {});
     });
-    tokio::task::spawn_blocking(|| telemetry.flush())
-        .await
-        .unwrap();
+    tokio::task::spawn_blocking(|| telemetry.flush()).await.unwrap();
 
     let body = received.recv().await.unwrap();
     for expected in ["deliver", "billing", "usher-test", "service.name"] {
@@ -199,9 +162,7 @@ async fn a_collector_that_hangs_does_not_hold_up_the_end() {
     within(&dispatch, || tracing::info_span!("deliver").in_scope(|| {}));
 
     let began = Instant::now();
-    tokio::task::spawn_blocking(|| telemetry.flush())
-        .await
-        .unwrap();
+    tokio::task::spawn_blocking(|| telemetry.flush()).await.unwrap();
 
     assert!(received.recv().await.is_some(), "the export had begun");
     assert!(began.elapsed() < FLUSH_BOUND * 2);

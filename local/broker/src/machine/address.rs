@@ -11,7 +11,7 @@ pub(super) fn dead_letters(queue: &str) -> String {
 }
 
 /// What two spellings of one address have in common. Some SDKs put `amqp://host/` in front.
-pub(super) fn key(address: &str) -> String {
+pub(crate) fn key(address: &str) -> String {
     let path = match address.split_once("://") {
         Some((_, rest)) => rest.split_once('/').map_or("", |(_host, path)| path),
         None => address,

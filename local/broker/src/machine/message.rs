@@ -1,6 +1,6 @@
 //! What goes into the machine, what comes out of it, and the clock both are measured by.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use thiserror::Error;
 use time::OffsetDateTime;
@@ -47,8 +47,9 @@ pub enum Target {
     Topic(TopicId),
 }
 
-/// What the machine looks at in a message: what rules, duplicate detection, expiry and quota need.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// What the machine looks at in a message: what rules, duplicate detection, expiry and quota need. `Debug`
+/// shows no property's value.
+#[derive(Clone, Default, PartialEq)]
 pub struct Facets {
     /// MessageId: what duplicate detection compares.
     pub message_id: Option<String>,
@@ -72,6 +73,16 @@ pub struct Facets {
     pub time_to_live: Option<Duration>,
     /// Encoded size in bytes.
     pub size: usize,
+}
+
+impl fmt::Debug for Facets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Facets")
+            .field("message_id", &self.message_id)
+            .field("properties", &self.properties.keys().collect::<Vec<_>>())
+            .field("size", &self.size)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A message to send. The payload is opaque here: whatever the caller wants back on delivery.

@@ -23,15 +23,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use journal::{Change, Remembered, Restored, Stored};
 pub use message::{
-    Counts, DeadLetter, Facets, LockLost, Locked, Millis, NewMessage, QueueId, Seen, SendError, SettleError, Target,
-    TopicId,
+    Counts, DeadLetter, Facets, LockLost, Locked, Millis, NewMessage, QueueId, Seen, SendError, SettleError,
+    Target, TopicId,
 };
 
+pub(crate) use address::key as address_key;
 use agenda::Agenda;
 use entity::{Entity, Route};
 use queue::Queue;
 
-use crate::topology::{DeliverySpec, IntakeSpec, QueueSpec, Topology, TopicSpec};
+use crate::topology::{DeliverySpec, IntakeSpec, QueueSpec, TopicSpec, Topology};
 
 /// The largest message taken, in bytes: that of Service Bus's standard tier.
 pub const MAX_MESSAGE_BYTES: usize = 256 << 10;
@@ -165,7 +166,7 @@ impl<P: Clone> Machine<P> {
 }
 
 impl QueueId {
-    fn index(self) -> usize {
+    pub(crate) fn index(self) -> usize {
         self.0 as usize
     }
 

@@ -87,7 +87,9 @@ impl<P: Clone> Queue<P> {
     }
 
     pub(super) fn entry_mut(&mut self, sequence_number: i64) -> &mut Entry<P> {
-        self.messages.get_mut(&sequence_number).expect("available, locks and agenda name only messages that are there")
+        self.messages
+            .get_mut(&sequence_number)
+            .expect("available, locks and agenda name only messages that are there")
     }
 }
 

@@ -50,7 +50,8 @@ impl<P: Clone> Machine<P> {
     pub fn peek(&self, queue: QueueId, from: i64, most: usize, now: Millis) -> Vec<Seen<P>> {
         let queue = self.queue(queue);
         let stays = |locked: bool, expired: bool| queue.is_dead_letters || locked || !expired;
-        let visible = queue.messages.range(from..).filter(|(_, entry)| stays(entry.lock.is_some(), entry.expired(now)));
+        let visible =
+            queue.messages.range(from..).filter(|(_, entry)| stays(entry.lock.is_some(), entry.expired(now)));
         visible.take(most).map(|(sequence_number, entry)| entry.seen(*sequence_number)).collect()
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use super::{
-    Change, Machine, MAX_MESSAGE_BYTES, Millis, NewMessage, QueueId, Remembered, SendError, Target,
+    Change, MAX_MESSAGE_BYTES, Machine, Millis, NewMessage, QueueId, Remembered, SendError, Target,
     agenda::{Due, What},
     entity::Entity,
     queue::Entry,
@@ -61,7 +61,13 @@ impl<P: Clone> Machine<P> {
         }
     }
 
-    fn enqueue(&mut self, id: QueueId, message: &NewMessage<P>, topic_time_to_live: Option<Duration>, now: Millis) {
+    fn enqueue(
+        &mut self,
+        id: QueueId,
+        message: &NewMessage<P>,
+        topic_time_to_live: Option<Duration>,
+        now: Millis,
+    ) {
         let queue = &mut self.queues[id.index()];
         queue.last_sequence_number += 1;
         let sequence_number = queue.last_sequence_number;

@@ -62,7 +62,8 @@ impl<P: Clone> Machine<P> {
         let over = !queue.is_dead_letters && delivery_count >= queue.rules.max_delivery_count;
         self.changes.push(Change::Counted { queue: id, sequence_number, delivery_count });
         if over {
-            let description = format!("Message could not be consumed after {delivery_count} delivery attempts.");
+            let description =
+                format!("Message could not be consumed after {delivery_count} delivery attempts.");
             self.dead_letter(id, sequence_number, TOO_MANY_DELIVERIES.to_owned(), description);
         } else {
             self.put_back(id, sequence_number, now);

@@ -45,7 +45,8 @@ impl CorrelationFilter {
             wanted.is_none() || wanted.as_deref() == property.of(message)
         };
         let user = |(name, wanted): (&String, &PropertyValue)| {
-            user_property(message, name).is_some_and(|found| Value::from(found).equals(wanted.into()) == Some(true))
+            user_property(message, name)
+                .is_some_and(|found| Value::from(found).equals(wanted.into()) == Some(true))
         };
         self.system().iter().all(system) && self.properties.iter().all(user)
     }

@@ -58,7 +58,9 @@ impl Expression {
             Self::Not(condition) => condition.truth(message).map(|truth| !truth),
             Self::All(conditions) => all(conditions.iter().map(|condition| condition.truth(message))),
             Self::Any(conditions) => any(conditions.iter().map(|condition| condition.truth(message))),
-            Self::Compare(left, comparison, right) => comparison.holds(left.value(message), right.value(message)),
+            Self::Compare(left, comparison, right) => {
+                comparison.holds(left.value(message), right.value(message))
+            }
             Self::IsNull(operand) => Some(operand.value(message).is_unknown()),
             Self::In(operand, list) => {
                 let operand = operand.value(message);
@@ -81,7 +83,9 @@ impl Expression {
             Self::Literal(literal) => literal.value(),
             Self::Property(property) => property.of(message),
             Self::Negative(operand) => negative(operand.value(message)),
-            Self::Arithmetic(left, operator, right) => operator.apply(left.value(message), right.value(message)),
+            Self::Arithmetic(left, operator, right) => {
+                operator.apply(left.value(message), right.value(message))
+            }
             _ => self.truth(message).map_or(Value::Unknown, Value::Boolean),
         }
     }

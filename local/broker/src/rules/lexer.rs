@@ -1,6 +1,6 @@
 //! Cuts a SQL filter into tokens.
 
-use super::parser::SqlError;
+use super::error::SqlError;
 
 /// A token and the position of its first character, counted from 1.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +24,8 @@ pub(super) enum Kind {
 }
 
 /// Longer ones first: `<=` must not be read as `<`.
-const SYMBOLS: [&str; 16] = ["<>", "!=", "<=", ">=", "=", "<", ">", "(", ")", ",", ".", "+", "-", "*", "/", "%"];
+const SYMBOLS: [&str; 16] =
+    ["<>", "!=", "<=", ">=", "=", "<", ">", "(", ")", ",", ".", "+", "-", "*", "/", "%"];
 
 /// Cuts the text; the last token is always [`Kind::End`].
 pub(super) fn tokens(text: &str) -> Result<Vec<Token>, SqlError> {
@@ -54,7 +55,9 @@ impl<'t> Lexer<'t> {
             Some('\'') => Kind::Text(self.delimited('\'', at)?),
             Some('"') => Kind::Quoted(self.delimited('"', at)?),
             Some('[') => Kind::Quoted(self.delimited(']', at)?),
-            Some(first) if first.is_ascii_digit() || (first == '.' && self.digit_follows()) => self.number(at)?,
+            Some(first) if first.is_ascii_digit() || (first == '.' && self.digit_follows()) => {
+                self.number(at)?
+            }
             Some(first) if starts_name(first) => Kind::Word(self.take_while(continues_name).to_owned()),
             Some(first) => self.symbol(first, at)?,
         };
@@ -105,7 +108,8 @@ impl<'t> Lexer<'t> {
     fn exponent(&mut self) {
         let after = self.rest.strip_prefix(['e', 'E']);
         let digits = after.map(|rest| rest.strip_prefix(['+', '-']).unwrap_or(rest));
-        if let Some(digits) = digits.filter(|digits| digits.starts_with(|first: char| first.is_ascii_digit())) {
+        if let Some(digits) = digits.filter(|digits| digits.starts_with(|first: char| first.is_ascii_digit()))
+        {
             self.skip(self.rest.len() - digits.len());
             self.take_while(|character| character.is_ascii_digit());
         }

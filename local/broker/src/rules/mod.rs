@@ -4,6 +4,7 @@
 //! Rule actions, which change the copy that a subscription gets, are not among them.
 
 mod correlation;
+mod error;
 mod expression;
 mod lexer;
 mod like;
@@ -14,7 +15,7 @@ mod tests;
 mod value;
 
 pub use correlation::CorrelationFilter;
-pub use parser::SqlError;
+pub use error::SqlError;
 
 use crate::machine::Facets;
 use expression::Expression;

@@ -3,9 +3,8 @@
 //! From the weakest to the strongest: OR, AND, NOT, the comparisons, `+ -`, `* / %`, signs. What the grammar has
 //! and we don't (functions, parameters) is refused by name rather than misread.
 
-use thiserror::Error;
-
 use super::{
+    error::SqlError,
     expression::{Comparison, Expression, Literal, Operator},
     lexer::{Kind, Token, tokens},
     like::Pattern,
@@ -13,79 +12,14 @@ use super::{
 };
 
 /// The longest expression, in characters: Service Bus's own limit for filter conditions.
-const MAX_CHARACTERS: usize = 1024;
+pub(super) const MAX_CHARACTERS: usize = 1024;
 
 /// The deepest nesting of parentheses, NOT and signs. Far more than a person writes, far less than a stack holds.
-const MAX_DEPTH: usize = 32;
+pub(super) const MAX_DEPTH: usize = 32;
 
 /// Words that can't be property names unless they are quoted.
-const RESERVED: [&str; 11] = ["AND", "OR", "NOT", "IS", "NULL", "IN", "LIKE", "ESCAPE", "EXISTS", "TRUE", "FALSE"];
-
-/// What is wrong with a SQL filter. Positions count characters from 1.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum SqlError {
-    /// It is longer than Service Bus allows.
-    #[error("the expression is longer than {MAX_CHARACTERS} characters")]
-    TooLong,
-    /// It is nested too deeply.
-    #[error("more than {MAX_DEPTH} levels of nesting at character {at}")]
-    TooDeep {
-        /// Where.
-        at: usize,
-    },
-    /// A character that is no part of the language.
-    #[error("'{character}' at character {at} is not part of the language")]
-    Character {
-        /// Which.
-        character: char,
-        /// Where.
-        at: usize,
-    },
-    /// A text or a quoted name without an end.
-    #[error("no closing {close} to what begins at character {at}")]
-    Unclosed {
-        /// The mark that is missing.
-        close: char,
-        /// Where it begins.
-        at: usize,
-    },
-    /// A number that is malformed or out of range.
-    #[error("not a number at character {at}")]
-    Number {
-        /// Where.
-        at: usize,
-    },
-    /// Something else should stand here.
-    #[error("expected {wanted} at character {at}")]
-    Expected {
-        /// What should.
-        wanted: &'static str,
-        /// Where.
-        at: usize,
-    },
-    /// A system property that Service Bus does not define, or that is not known when rules are evaluated.
-    #[error("sys.{name} at character {at} is not a system property that a rule can look at")]
-    SystemProperty {
-        /// Its name.
-        name: String,
-        /// Where.
-        at: usize,
-    },
-    /// A LIKE pattern that ends in its escape character.
-    #[error("the pattern at character {at} ends in its escape character")]
-    Pattern {
-        /// Where.
-        at: usize,
-    },
-    /// Service Bus has it, this broker doesn't.
-    #[error("{what} at character {at} is not supported")]
-    Unsupported {
-        /// What.
-        what: String,
-        /// Where.
-        at: usize,
-    },
-}
+const RESERVED: [&str; 11] =
+    ["AND", "OR", "NOT", "IS", "NULL", "IN", "LIKE", "ESCAPE", "EXISTS", "TRUE", "FALSE"];
 
 type Parsed = Result<Expression, SqlError>;
 
@@ -300,7 +234,9 @@ impl Parser {
     fn name(&mut self, wanted: &'static str) -> Result<String, SqlError> {
         let name = match &self.peek().kind {
             Kind::Quoted(name) => name.clone(),
-            Kind::Word(word) if !RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(word)) => word.clone(),
+            Kind::Word(word) if !RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(word)) => {
+                word.clone()
+            }
             _ => return Err(self.expected(wanted)),
         };
         self.next += 1;

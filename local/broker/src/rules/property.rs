@@ -72,6 +72,7 @@ impl Property {
 
 /// The property of exactly this name, or else one that differs from it in case only.
 pub(super) fn user_property<'m>(message: &'m Facets, name: &str) -> Option<&'m PropertyValue> {
-    let alike = || message.properties.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+    let alike =
+        || message.properties.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
     message.properties.get(name).or_else(alike)
 }

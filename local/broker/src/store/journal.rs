@@ -75,7 +75,8 @@ impl Journal {
         let copies = self.known.copies.entry(id).or_default();
         *copies += 1;
         if *copies == 1 {
-            let mut insert = self.database.prepare_cached("INSERT INTO payload (id, encoded) VALUES (?, ?)")?;
+            let mut insert =
+                self.database.prepare_cached("INSERT INTO payload (id, encoded) VALUES (?, ?)")?;
             insert.execute(params![id, encoded])?;
         }
         Ok(id)
@@ -91,6 +92,7 @@ impl Journal {
         expires_at: Option<Millis>,
     ) -> rusqlite::Result<()> {
         let row = self.row(queue);
+        let size = size.cast_signed();
         let mut insert = self.database.prepare_cached(
             "INSERT INTO message (queue, sequence, payload, size, enqueued_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
         )?;

@@ -87,6 +87,13 @@ pub enum StoreError {
     Sqlite(#[from] rusqlite::Error),
 }
 
+impl StoreError {
+    /// Whether another directory or another broker is needed, rather than another try.
+    pub fn is_setting(&self) -> bool {
+        matches!(self, Self::Directory { .. } | Self::Foreign { .. } | Self::Newer { .. })
+    }
+}
+
 /// The open store. Dropping it writes what is queued and waits for the thread to end.
 #[derive(Debug)]
 pub(crate) struct Store {

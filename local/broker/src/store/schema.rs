@@ -48,7 +48,9 @@ const FORMAT: &str = "
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     let database = Connection::open(path)?;
     prepare(&database).map_err(|error| match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::InUse { path: path.to_owned() },
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            StoreError::InUse { path: path.to_owned() }
+        }
         Some(ErrorCode::NotADatabase) => StoreError::Foreign { path: path.to_owned() },
         _ => StoreError::Sqlite(error),
     })?;

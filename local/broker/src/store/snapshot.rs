@@ -80,7 +80,7 @@ fn stored(row: &Row<'_>, queue: QueueId, payloads: &BTreeMap<i64, Bytes>) -> rus
         queue,
         sequence_number: row.get(0)?,
         payload: payloads.get(&row.get(1)?).cloned().ok_or(rusqlite::Error::QueryReturnedNoRows)?,
-        size: row.get(2)?,
+        size: row.get::<_, isize>(2)?.cast_unsigned(),
         enqueued_at: Millis(row.get(3)?),
         expires_at: row.get::<_, Option<i64>>(4)?.map(Millis),
         delivery_count: row.get(5)?,

@@ -64,7 +64,22 @@ mod tests {
 
     #[test]
     fn what_is_no_duration_or_has_no_fixed_length_is_refused() {
-        for text in ["", "P", "PT", "1M", "PT1", "PTM", "P1Y", "P1M", "PT1S1M", "PT1.5M", "PT.5S", "PT1.S", "PT-1S", "PT99999999999999999999S"] {
+        for text in [
+            "",
+            "P",
+            "PT",
+            "1M",
+            "PT1",
+            "PTM",
+            "P1Y",
+            "P1M",
+            "PT1S1M",
+            "PT1.5M",
+            "PT.5S",
+            "PT1.S",
+            "PT-1S",
+            "PT99999999999999999999S",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
     }

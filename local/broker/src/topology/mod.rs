@@ -3,6 +3,9 @@
 
 mod config;
 mod duration;
+mod json;
+#[cfg(test)]
+mod tests;
 mod usher;
 
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{DeliverySpec, IntakeSpec, SubscriptionSpec, Topology, TopicSpec};
+use super::{DeliverySpec, IntakeSpec, SubscriptionSpec, TopicSpec, Topology};
 use crate::rules::Filter;
 
 const TOPIC: &str = "user-signups";

@@ -69,7 +69,13 @@ pub(super) async fn list(
     })
 }
 
-fn page(world: &mut World, caller: Caller, base: &str, query: &str, now: OffsetDateTime) -> Result<Answer, Refused> {
+fn page(
+    world: &mut World,
+    caller: Caller,
+    base: &str,
+    query: &str,
+    now: OffsetDateTime,
+) -> Result<Answer, Refused> {
     throttle(world, caller, now)?;
     let options = query_options(query, &OPTIONS)?;
     let first_query = without_skiptoken(query);
@@ -86,7 +92,8 @@ fn throttle(world: &mut World, Caller(app): Caller, now: OffsetDateTime) -> Resu
 }
 
 fn without_skiptoken(query: &str) -> String {
-    let is_skiptoken = |pair: &str| form_urlencoded::parse(pair.as_bytes()).any(|(name, _)| name == "$skiptoken");
+    let is_skiptoken =
+        |pair: &str| form_urlencoded::parse(pair.as_bytes()).any(|(name, _)| name == "$skiptoken");
     let kept: Vec<_> = query.split('&').filter(|pair| !is_skiptoken(pair)).collect();
     kept.join("&")
 }
@@ -113,7 +120,8 @@ fn first(
 fn found(world: &World, filter: &Filter, descending: bool, now: OffsetDateTime) -> Arc<[usize]> {
     let log = &world.tenant.log;
     let kept_since = now - world.settings.audit.retention;
-    let shows = |entry: &AuditEntry| entry.visible_at <= now && entry.at >= kept_since && filter.matches(entry);
+    let shows =
+        |entry: &AuditEntry| entry.visible_at <= now && entry.at >= kept_since && filter.matches(entry);
     let mut found: Vec<usize> = (0..log.len()).filter(|&i| shows(&log[i])).collect();
     found.sort_by_key(|&i| (log[i].at, i));
     if descending {
@@ -134,7 +142,9 @@ fn descending(orderby: Option<&str>) -> Result<bool, Refused> {
 fn page_size(top: Option<&str>) -> Result<usize, Refused> {
     let Some(top) = top else { return Ok(TOP_MAX) };
     let size = top.parse().ok().filter(|size| (1..=TOP_MAX).contains(size));
-    size.ok_or_else(|| Refused::bad_request(format!("Invalid value '{top}' for $top: it must be between 1 and {TOP_MAX}.")))
+    size.ok_or_else(|| {
+        Refused::bad_request(format!("Invalid value '{top}' for $top: it must be between 1 and {TOP_MAX}."))
+    })
 }
 
 fn serve(world: &mut World, base: &str, cursor: Cursor) -> Answer {
@@ -146,7 +156,8 @@ fn serve(world: &mut World, base: &str, cursor: Cursor) -> Answer {
     if until < cursor.entries.len() {
         let token = format!("{:032x}__{until}", world.chance.u128(..));
         let separator = if cursor.query.is_empty() { "" } else { "&" };
-        body["@odata.nextLink"] = format!("{base}{PATH}?{}{separator}$skiptoken={token}", cursor.query).into();
+        body["@odata.nextLink"] =
+            format!("{base}{PATH}?{}{separator}$skiptoken={token}", cursor.query).into();
         world.tenant.pages.remember(token, Cursor { from: until, ..cursor });
     }
     Answer::ok(body)

@@ -40,7 +40,12 @@ struct Step {
     depends_on: Vec<String>,
 }
 
-pub(super) async fn run(State(sandbox): State<Sandbox>, caller: Caller, headers: HeaderMap, body: Bytes) -> Answer {
+pub(super) async fn run(
+    State(sandbox): State<Sandbox>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer {
     sandbox.with(|world, now| {
         let answers = steps(&headers, &body).map(|steps| answer_all(world, caller, &steps, now));
         settle(world, now, answers)
@@ -49,7 +54,8 @@ pub(super) async fn run(State(sandbox): State<Sandbox>, caller: Caller, headers:
 
 fn steps(headers: &HeaderMap, body: &[u8]) -> Result<Vec<Step>, Refused> {
     let body = json_body(headers, body)?;
-    let batch = Batch::deserialize(body).map_err(|e| Refused::bad_request(format!("Invalid batch payload format: {e}")))?;
+    let batch = Batch::deserialize(body)
+        .map_err(|e| Refused::bad_request(format!("Invalid batch payload format: {e}")))?;
     if batch.requests.is_empty() {
         return Err(Refused::bad_request("Invalid batch payload format: there are no requests."));
     }
@@ -66,10 +72,15 @@ fn check_ids(steps: &[Step]) -> Result<(), Refused> {
     let mut seen = BTreeSet::new();
     for step in steps {
         if let Some(unknown) = step.depends_on.iter().find(|id| !seen.contains(id.as_str())) {
-            return Err(Refused::bad_request(format!("Invalid dependsOn: there is no earlier request '{unknown}'.")));
+            return Err(Refused::bad_request(format!(
+                "Invalid dependsOn: there is no earlier request '{unknown}'."
+            )));
         }
         if step.id.is_empty() || !seen.insert(step.id.as_str()) {
-            return Err(Refused::bad_request(format!("Batch request id '{}' is missing or not unique.", step.id)));
+            return Err(Refused::bad_request(format!(
+                "Batch request id '{}' is missing or not unique.",
+                step.id
+            )));
         }
     }
     Ok(())
@@ -80,7 +91,8 @@ fn answer_all(world: &mut World, caller: Caller, steps: &[Step], now: OffsetDate
     let mut responses = Vec::new();
     for step in steps {
         let answer = if step.depends_on.iter().any(|id| failed.contains(id.as_str())) {
-            let refused = Refused::new(StatusCode::FAILED_DEPENDENCY, "FailedDependency", "A dependency failed.");
+            let refused =
+                Refused::new(StatusCode::FAILED_DEPENDENCY, "FailedDependency", "A dependency failed.");
             settle(world, now, Err(refused))
         } else {
             answer_one(world, caller, step, now)
@@ -124,7 +136,9 @@ fn step_body(step: &Step) -> Result<&Value, Refused> {
     let content_type = step.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     let is_json = content_type.is_some_and(|(_, value)| value.starts_with("application/json"));
     let body = step.body.as_ref().filter(|_| is_json);
-    body.ok_or_else(|| Refused::bad_request(format!("Request {}: a body needs a Content-Type of application/json.", step.id)))
+    body.ok_or_else(|| {
+        Refused::bad_request(format!("Request {}: a body needs a Content-Type of application/json.", step.id))
+    })
 }
 
 fn inner(id: &str, answer: Answer) -> Value {

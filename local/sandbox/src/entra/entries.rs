@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use time::{OffsetDateTime, macros::format_description};
-use uuid::Uuid;
+use uuid::{Uuid, uuid};
 
 use crate::{
     Kind, TENANT_DOMAIN,
@@ -17,9 +17,9 @@ use crate::{
 /// The activity that makes a user.
 const ADD_USER: &str = "Add user";
 /// The portal's user blade.
-const PORTAL_APP_ID: &str = "74658136-14ec-4630-ad9b-26e160ff0fc6";
+const PORTAL_APP_ID: Uuid = uuid!("74658136-14ec-4630-ad9b-26e160ff0fc6");
 /// A synchronisation that makes users of its own.
-const OTHER_APP_ID: &str = "5e9c0000-0000-4000-8000-000000000002";
+const OTHER_APP_ID: Uuid = uuid!("5e9c0000-0000-4000-8000-000000000002");
 
 /// An entry and when it can be read.
 #[derive(Clone, Debug)]
@@ -35,7 +35,8 @@ impl AuditEntry {
     }
 }
 
-/// The entries that one new user leaves behind, each with a latency of its own.
+/// The entries that one new user leaves behind, each with a latency of its own; `latency` is that of the first
+/// if it was ordered.
 pub(crate) fn of(
     world: &mut World,
     kind: Kind,
@@ -43,6 +44,7 @@ pub(crate) fn of(
     at: OffsetDateTime,
     latency: Option<Duration>,
 ) -> Vec<AuditEntry> {
+    let model = world.settings.audit.latency;
     let fate = &mut world.fate;
     let activity = Activity {
         user,
@@ -50,19 +52,13 @@ pub(crate) fn of(
         initiated_by: initiated_by(kind, world.settings.sign_up_app_id),
         failed: kind == Kind::Failed,
     };
-    let mut entries = vec![(at, activity.add_user(fate, at))];
-    if kind != Kind::Failed && fate.bool() {
-        let later = at + Duration::from_millis(fate.u64(1..400));
-        entries.push((later, activity.update_user(fate, later)));
+    let drawn = model.draw(fate);
+    let visible_at = at + latency.unwrap_or(drawn);
+    let mut entries = vec![AuditEntry { at, visible_at, json: activity.add_user(fate, at) }];
+    for (at, json) in activity.companions(fate, kind, at) {
+        entries.push(AuditEntry { at, visible_at: at + model.draw(fate), json });
     }
-    if kind == Kind::Customer {
-        let later = at + Duration::from_millis(fate.u64(1..900));
-        entries.push((later, activity.add_app_role(fate, later)));
-    }
-    let model = world.settings.audit.latency;
-    let entries = entries.into_iter().map(|(at, json)| (at, json, model.draw(&mut world.fate)));
-    let given = |json: &Value, drawn| latency.filter(|_| json["activityDisplayName"] == ADD_USER).unwrap_or(drawn);
-    entries.map(|(at, json, drawn)| AuditEntry { at, visible_at: at + given(&json, drawn), json }).collect()
+    entries
 }
 
 struct Activity {
@@ -84,6 +80,25 @@ impl Activity {
         ]);
         let targets = json!([self.target_user(Value::String(upn), &changes)]);
         self.entry(fate, at, ADD_USER, "Add", targets)
+    }
+
+    /// What the directory does to a new user in the same breath.
+    fn companions(
+        &self,
+        fate: &mut fastrand::Rng,
+        kind: Kind,
+        at: OffsetDateTime,
+    ) -> Vec<(OffsetDateTime, Value)> {
+        let mut companions = Vec::new();
+        if kind != Kind::Failed && fate.bool() {
+            let later = at + Duration::from_millis(fate.u64(1..400));
+            companions.push((later, self.update_user(fate, later)));
+        }
+        if kind == Kind::Customer {
+            let later = at + Duration::from_millis(fate.u64(1..900));
+            companions.push((later, self.add_app_role(fate, later)));
+        }
+        companions
     }
 
     fn update_user(&self, fate: &mut fastrand::Rng, at: OffsetDateTime) -> Value {
@@ -112,7 +127,14 @@ impl Activity {
         })
     }
 
-    fn entry(&self, fate: &mut fastrand::Rng, at: OffsetDateTime, activity: &str, operation: &str, targets: Value) -> Value {
+    fn entry(
+        &self,
+        fate: &mut fastrand::Rng,
+        at: OffsetDateTime,
+        activity: &str,
+        operation: &str,
+        targets: Value,
+    ) -> Value {
         let (result, reason) = match self.failed {
             true => ("failure", "Microsoft.Online.Workflows.ObjectAlreadyExistsException"),
             false => ("success", ""),
@@ -136,15 +158,9 @@ impl Activity {
 }
 
 fn initiated_by(kind: Kind, sign_up_app: Uuid) -> Value {
-    let app = |id: &str, name: &str| {
-        json!({
-            "appId": id, "displayName": name, "servicePrincipalId": Uuid::from_u128(0x5bca_fe00 + id.len() as u128),
-            "servicePrincipalName": null,
-        })
-    };
     match kind {
         Kind::Customer | Kind::Failed => {
-            json!({"user": null, "app": app(&sign_up_app.to_string(), "Microsoft CIAM sign-up")})
+            json!({"user": null, "app": app(sign_up_app, "Microsoft CIAM sign-up")})
         }
         Kind::OtherApp => json!({"user": null, "app": app(OTHER_APP_ID, "HR synchronisation")}),
         Kind::AdminMade => json!({"app": app(PORTAL_APP_ID, "ADIbizaUX"), "user": {
@@ -153,6 +169,14 @@ fn initiated_by(kind: Kind, sign_up_app: Uuid) -> Value {
             "homeTenantId": null, "homeTenantName": null,
         }}),
     }
+}
+
+/// An app as an actor. Its service principal's id is another one, yet always the same.
+fn app(id: Uuid, name: &str) -> Value {
+    let service_principal = Uuid::from_u128(!id.as_u128());
+    json!({
+        "appId": id, "displayName": name, "servicePrincipalId": service_principal, "servicePrincipalName": null,
+    })
 }
 
 fn entry_id(fate: &mut fastrand::Rng, correlation: Uuid) -> String {

@@ -76,7 +76,8 @@ impl Condition {
             Self::Text { pointer, test, text } => test.holds(entry.json.pointer(pointer), text),
             Self::AnyTarget { field, test, text } => {
                 let targets = entry.json["targetResources"].as_array();
-                targets.is_some_and(|targets| targets.iter().any(|target| test.holds(target.get(field), text)))
+                targets
+                    .is_some_and(|targets| targets.iter().any(|target| test.holds(target.get(field), text)))
             }
         }
     }
@@ -207,7 +208,8 @@ impl Parser {
             other => return Err(format!("Operator '{other}' is not supported on 'activityDateTime'.")),
         };
         let literal = self.word()?;
-        let time = parse_time(&literal).ok_or_else(|| format!("'{literal}' is not a valid DateTimeOffset."))?;
+        let time =
+            parse_time(&literal).ok_or_else(|| format!("'{literal}' is not a valid DateTimeOffset."))?;
         Ok(Condition::At(comparison, time))
     }
 
@@ -225,7 +227,8 @@ impl Parser {
         };
         self.mark(')')?;
         let name = path.strip_prefix(&variable).and_then(|rest| rest.strip_prefix('/')).unwrap_or(&path);
-        let known = TARGET_TEXTS.iter().find(|(field, prefix)| *field == name && (test == Test::Eq || *prefix));
+        let known =
+            TARGET_TEXTS.iter().find(|(field, prefix)| *field == name && (test == Test::Eq || *prefix));
         let (field, _) = known.ok_or_else(|| unsupported(&path))?;
         Ok(Condition::AnyTarget { field, test, text })
     }

@@ -73,7 +73,11 @@ pub(super) fn settle(world: &mut World, now: OffsetDateTime, outcome: Result<Ans
 pub(crate) fn ordered(world: &mut World, status: StatusCode, now: OffsetDateTime) -> Answer {
     let refused = match status.as_u16() {
         401 => Refused::unauthenticated("Access token validation failure."),
-        403 => Refused::new(status, "Authorization_RequestDenied", "Insufficient privileges to complete the operation."),
+        403 => Refused::new(
+            status,
+            "Authorization_RequestDenied",
+            "Insufficient privileges to complete the operation.",
+        ),
         409 => Refused::new(status, "Request_Conflict", "Concurrent requests changed the same object."),
         429 => Refused::throttled(often(&mut world.chance, Duration::from_secs(2))),
         503 => Refused::new(status, "ServiceUnavailable", "The service is temporarily unavailable."),

@@ -61,8 +61,11 @@ pub(crate) fn login_router(sandbox: &Sandbox) -> Router {
 }
 
 pub(crate) fn graph_router(sandbox: &Sandbox) -> Router {
-    let user = gated(sandbox, Call::GetUser, get(users::get))
-        .merge(gated(sandbox, Call::PatchUser, patch(users::patch)));
+    let user = gated(sandbox, Call::GetUser, get(users::get)).merge(gated(
+        sandbox,
+        Call::PatchUser,
+        patch(users::patch),
+    ));
     Router::new()
         .route("/v1.0/auditLogs/directoryAudits", gated(sandbox, Call::ListAudits, get(audit::list)))
         .route("/v1.0/users/{id}", user)

@@ -44,7 +44,10 @@ fn check(settings: &SandboxSettings, changes: &Map<String, Value>) -> Result<(),
             return Err(refused(format!("One or more properties are invalid: '{name}' doesn't exist.")));
         };
         if !of.takes(value) {
-            let message = format!("Invalid value specified for property '{name}' of resource 'User': {} expected.", of.name());
+            let message = format!(
+                "Invalid value specified for property '{name}' of resource 'User': {} expected.",
+                of.name()
+            );
             return Err(refused(message));
         }
     }

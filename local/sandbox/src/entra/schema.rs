@@ -50,7 +50,8 @@ pub(super) const DEFAULT: [&str; 11] = [
     "id",
 ];
 
-const READ_ONLY: [&str; 6] = ["id", "createdDateTime", "creationType", "identities", "userType", "userPrincipalName"];
+const READ_ONLY: [&str; 6] =
+    ["id", "createdDateTime", "creationType", "identities", "userType", "userPrincipalName"];
 
 const WRITABLE: [(&str, Type); 20] = [
     ("accountEnabled", Type::Boolean),

@@ -109,10 +109,16 @@ fn read_form(headers: &HeaderMap, body: &[u8]) -> Result<Form, Denied> {
     let form: Form = form_urlencoded::parse(body).into_owned().collect();
     for (i, (name, _)) in form.iter().enumerate() {
         if !FIELDS.contains(&name.as_str()) {
-            return Err(Denied::new(400, "invalid_request", 90_100, format!("Parameter '{name}' is not valid.")));
+            return Err(Denied::new(
+                400,
+                "invalid_request",
+                90_100,
+                format!("Parameter '{name}' is not valid."),
+            ));
         }
         if form[..i].iter().any(|(earlier, _)| earlier == name) {
-            let message = format!("The request is not properly formatted. The parameter '{name}' is duplicated.");
+            let message =
+                format!("The request is not properly formatted. The parameter '{name}' is duplicated.");
             return Err(Denied::new(400, "invalid_request", 9_000_411, message));
         }
     }
@@ -135,11 +141,14 @@ fn grant(world: &World, tenant: &str, form: &Form) -> Result<Uuid, Denied> {
     })?;
     check_scope(field(form, "scope")?)?;
     let secret = field(form, "client_secret").map_err(|_| {
-        let message = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
+        let message =
+            "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
         Denied::new(401, "invalid_client", 7_000_218, message)
     })?;
     if secret != client.secret.expose_secret() {
-        let message = format!("Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{id}'.");
+        let message = format!(
+            "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{id}'."
+        );
         return Err(Denied::new(401, "invalid_client", 7_000_215, message));
     }
     Ok(client.id)
@@ -164,7 +173,9 @@ fn check_scope(scope: &str) -> Result<(), Denied> {
     if scope == SCOPE {
         return Ok(());
     }
-    let message = format!("The provided value for scope {scope} is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI).");
+    let message = format!(
+        "The provided value for scope {scope} is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI)."
+    );
     Err(Denied::new(400, "invalid_scope", 1_002_012, message))
 }
 

@@ -32,7 +32,13 @@ pub(crate) struct User {
 }
 
 impl User {
-    pub(crate) fn new(settings: &SandboxSettings, kind: Kind, id: Uuid, person: &Person, at: OffsetDateTime) -> Self {
+    pub(crate) fn new(
+        settings: &SandboxSettings,
+        kind: Kind,
+        id: Uuid,
+        person: &Person,
+        at: OffsetDateTime,
+    ) -> Self {
         let mut properties = common_properties(kind, id, person, at);
         for name in schema::DEFAULT {
             properties.entry(name).or_insert(Value::Null);
@@ -45,7 +51,9 @@ impl User {
     }
 
     pub(crate) fn set_email(&mut self, email: &str) {
-        self.properties.insert("mail".to_owned(), email.into());
+        if let Some(mail) = self.properties.get_mut("mail").filter(|mail| !mail.is_null()) {
+            *mail = email.into();
+        }
         let identities = self.properties.get_mut("identities").and_then(Value::as_array_mut);
         for identity in identities.into_iter().flatten() {
             if identity["signInType"] == "emailAddress" {
@@ -74,7 +82,7 @@ fn common_properties(kind: Kind, id: Uuid, person: &Person, at: OffsetDateTime) 
         "displayName": person.display_name,
         "givenName": person.given_name,
         "surname": person.surname,
-        "mail": person.email,
+        "mail": has_mail(id, person).then_some(&person.email),
         "mailNickname": id,
         "otherMails": [],
         "identities": identities(id, &upn, person),
@@ -85,6 +93,11 @@ fn common_properties(kind: Kind, id: Uuid, person: &Person, at: OffsetDateTime) 
         Value::Object(properties) => properties,
         _ => Map::new(),
     }
+}
+
+/// A local account's address stands in `mail` most of the time, but in its identity always.
+fn has_mail(id: Uuid, person: &Person) -> bool {
+    person.identity != Identity::EmailAddress || !id.as_u128().is_multiple_of(5)
 }
 
 fn identities(id: Uuid, upn: &str, person: &Person) -> Value {
@@ -159,7 +172,9 @@ pub(super) async fn patch(
 pub(super) fn json_body(headers: &HeaderMap, body: &[u8]) -> Result<Value, Refused> {
     let content_type = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !content_type.starts_with("application/json") {
-        return Err(Refused::bad_request("A missing or unsupported content type header was found when trying to read a message."));
+        return Err(Refused::bad_request(
+            "A missing or unsupported content type header was found when trying to read a message.",
+        ));
     }
     serde_json::from_slice(body).map_err(|_| Refused::bad_request("Unable to read JSON request payload."))
 }
@@ -171,7 +186,9 @@ pub(super) fn read(world: &mut World, id: &str, query: &str, now: OffsetDateTime
         None => schema::DEFAULT.to_vec(),
     };
     if let Some(unknown) = selected.iter().find(|name| !schema::is_known(&world.settings, name)) {
-        let message = format!("Parsing OData Select and Expand failed: Could not find a property named '{unknown}' on type 'microsoft.graph.user'.");
+        let message = format!(
+            "Parsing OData Select and Expand failed: Could not find a property named '{unknown}' on type 'microsoft.graph.user'."
+        );
         return Err(Refused::bad_request(message));
     }
     let user = world.tenant.directory.find(id, now)?;

@@ -23,7 +23,12 @@ impl Script {
 
 pub(super) const SCRIPTS: [Script; 10] = [
     Script {
-        given: &[("Łukasz", "Lukasz"), ("Zofia", "Zofia"), ("Grażyna", "Grazyna"), ("Święcisław", "Swieclaw")],
+        given: &[
+            ("Łukasz", "Lukasz"),
+            ("Zofia", "Zofia"),
+            ("Grażyna", "Grazyna"),
+            ("Święcisław", "Swieclaw"),
+        ],
         family: &[("Żółć", "Zolc"), ("Wiśniewska", "Wisniewska"), ("Brzęczyszczykiewicz", "Brzeczyk")],
         order: Order::GivenFirst,
     },
@@ -44,7 +49,11 @@ pub(super) const SCRIPTS: [Script; 10] = [
     },
     Script {
         given: &[("Ελένη", "Eleni"), ("Γιώργος", "Giorgos"), ("Αθηνά", "Athina"), ("Στέφανος", "Stefanos")],
-        family: &[("Παπαδοπούλου", "Papadopoulou"), ("Οικονόμου", "Oikonomou"), ("Καζαντζάκης", "Kazantzakis")],
+        family: &[
+            ("Παπαδοπούλου", "Papadopoulou"),
+            ("Οικονόμου", "Oikonomou"),
+            ("Καζαντζάκης", "Kazantzakis"),
+        ],
         order: Order::GivenFirst,
     },
     Script {
@@ -53,7 +62,12 @@ pub(super) const SCRIPTS: [Script; 10] = [
         order: Order::FamilyFirst,
     },
     Script {
-        given: &[("Олександра", "Oleksandra"), ("Дмитро", "Dmytro"), ("Соломія", "Solomiya"), ("Ярослав", "Yaroslav")],
+        given: &[
+            ("Олександра", "Oleksandra"),
+            ("Дмитро", "Dmytro"),
+            ("Соломія", "Solomiya"),
+            ("Ярослав", "Yaroslav"),
+        ],
         family: &[("Шевченко", "Shevchenko"), ("Ковальчук", "Kovalchuk"), ("Гончаренко", "Honcharenko")],
         order: Order::GivenFirst,
     },
@@ -64,7 +78,12 @@ pub(super) const SCRIPTS: [Script; 10] = [
     },
     Script {
         given: &[("Seán", "Sean"), ("Zoë", "Zoe"), ("Jean-Luc", "Jean-Luc"), ("Mary Anne", "MaryAnne")],
-        family: &[("O'Brien", "OBrien"), ("van der Meer", "vanderMeer"), ("Smith-Jones", "Smith-Jones"), ("Nguyễn", "Nguyen")],
+        family: &[
+            ("O'Brien", "OBrien"),
+            ("van der Meer", "vanderMeer"),
+            ("Smith-Jones", "Smith-Jones"),
+            ("Nguyễn", "Nguyen"),
+        ],
         order: Order::GivenFirst,
     },
     Script {

@@ -7,19 +7,25 @@ use fe2o3_amqp::{
 use fe2o3_amqp_types::{
     definitions::{Error, ErrorCondition},
     messaging::DeliveryState,
+    primitives::Symbol,
 };
 
 use crate::{BusError, Settlement};
 
 const LOCK_LOST: &str = "com.microsoft:message-lock-lost";
 /// The condition under which a message is dead-lettered: ours to send, and some brokers echo it.
-pub(super) const DEAD_LETTER: &str = "com.microsoft:dead-letter";
+const DEAD_LETTER: &str = "com.microsoft:dead-letter";
+
+/// The condition to send with a message that is to be dead-lettered.
+pub(crate) fn dead_letter() -> &'static str {
+    DEAD_LETTER
+}
 
 /// The error that a broker's error condition stands for. Names and conditions as in
 /// <https://learn.microsoft.com/azure/service-bus-messaging/service-bus-amqp-troubleshoot>.
 pub(super) fn by_condition(entity: &str, condition: &str) -> BusError {
     match condition {
-        "amqp:not-found" | "com.microsoft:entity-not-found" => BusError::NotFound { entity: entity.to_owned() },
+        "amqp:not-found" | "amqp:resource-deleted" => BusError::NotFound { entity: entity.to_owned() },
         "amqp:unauthorized-access" | "com.microsoft:auth-failed" => {
             BusError::Unauthorized { entity: entity.to_owned(), condition: condition.to_owned() }
         }
@@ -104,8 +110,68 @@ fn stopped(entity: &str, reason: &SessionStopReason) -> BusError {
 }
 
 fn condition_of(error: &Error) -> String {
-    match &error.condition {
-        ErrorCondition::AmqpError(condition) => format!("{condition:?}"),
-        _ => String::new(),
+    let symbol = match &error.condition {
+        ErrorCondition::AmqpError(condition) => Symbol::from(condition),
+        ErrorCondition::ConnectionError(condition) => Symbol::from(condition),
+        ErrorCondition::SessionError(condition) => Symbol::from(condition),
+        ErrorCondition::LinkError(condition) => Symbol::from(condition),
+        ErrorCondition::Custom(condition) => condition.clone(),
+    };
+    symbol.0
+}
+
+#[cfg(test)]
+mod tests {
+    use fe2o3_amqp_types::{
+        definitions::AmqpError,
+        messaging::{Accepted, Rejected},
+    };
+
+    use super::*;
+
+    fn rejected(condition: Option<&str>) -> DeliveryState {
+        let error = condition
+            .map(|name| Error::new(ErrorCondition::Custom(name.into()), "a@b.example".to_owned(), None));
+        DeliveryState::Rejected(Rejected { error })
+    }
+
+    fn dead_letter() -> Settlement {
+        Settlement::DeadLetter { reason: "r".into(), description: "d".into() }
+    }
+
+    #[test]
+    fn each_condition_has_its_meaning() {
+        for (condition, meaning) in [
+            ("amqp:not-found", BusError::NotFound { entity: "e".into() }),
+            (LOCK_LOST, BusError::LockLost),
+            ("amqp:resource-limit-exceeded", BusError::Full),
+            ("amqp:link:message-size-exceeded", BusError::TooLarge),
+            ("com.microsoft:server-busy", BusError::Unavailable("com.microsoft:server-busy".into())),
+            ("vendor:new", BusError::Refused("vendor:new".into())),
+        ] {
+            assert_eq!(by_condition("e", condition), meaning);
+        }
+        let error = Error::new(AmqpError::UnauthorizedAccess, None, None);
+        let meaning = wire_error("e", &error);
+        assert!(
+            matches!(meaning, BusError::Unauthorized { condition, .. } if condition == "amqp:unauthorized-access")
+        );
+    }
+
+    #[test]
+    fn a_settlement_holds_unless_the_broker_says_otherwise() {
+        assert_eq!(verdict("e", &Settlement::Complete, &DeliveryState::Accepted(Accepted {})), Ok(()));
+        assert_eq!(verdict("e", &dead_letter(), &rejected(None)), Ok(()));
+        assert_eq!(verdict("e", &dead_letter(), &rejected(Some(DEAD_LETTER))), Ok(()));
+        assert_eq!(verdict("e", &Settlement::Complete, &rejected(Some(LOCK_LOST))), Err(BusError::LockLost));
+        assert_eq!(verdict("e", &dead_letter(), &rejected(Some(LOCK_LOST))), Err(BusError::LockLost));
+        assert!(verdict("e", &Settlement::Complete, &rejected(None)).is_err());
+    }
+
+    #[test]
+    fn what_the_broker_describes_is_left_out() {
+        let shown =
+            verdict("e", &Settlement::Complete, &rejected(Some("vendor:new"))).unwrap_err().to_string();
+        assert!(!shown.contains("a@b.example"), "{shown}");
     }
 }

@@ -29,8 +29,16 @@ mod tests {
     /// Made with Python's `hmac`, `base64` and `urllib.parse.quote_plus`, as the vendor's own sample does it.
     #[test]
     fn the_token_is_the_one_that_the_vendors_sample_makes() {
-        let token = token("sb://contoso.servicebus.windows.net/user-signups", "billing", &"c2VjcmV0+/=".into(), 1_700_000_000);
-        assert_eq!(token.expose_secret(), "SharedAccessSignature sr=sb%3A%2F%2Fcontoso.servicebus.windows.net%2Fuser-signups\
-             &sig=HN9x8TOciliNtm2SmH1LbRu0ITeD5FGesVQ6xevLVmo%3D&se=1700000000&skn=billing");
+        let token = token(
+            "sb://contoso.servicebus.windows.net/user-signups",
+            "billing",
+            &"c2VjcmV0+/=".into(),
+            1_700_000_000,
+        );
+        assert_eq!(
+            token.expose_secret(),
+            "SharedAccessSignature sr=sb%3A%2F%2Fcontoso.servicebus.windows.net%2Fuser-signups\
+             &sig=HN9x8TOciliNtm2SmH1LbRu0ITeD5FGesVQ6xevLVmo%3D&se=1700000000&skn=billing"
+        );
     }
 }

@@ -4,13 +4,17 @@
 //! says whether the lock still held. And a drained link is told so by a flow. The library takes note of both and
 //! shows neither, so a tap on the incoming bytes reads them too. A connection carries one session, which makes the
 //! delivery id alone the key.
+//!
+//! The tap also knows when the connection is over, whoever ended it. The library leaves those unanswered who wait for
+//! the outcome of a send just then, for as long as the sender lives.
 
 use std::{
     collections::HashMap,
     fmt, io,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::{Buf, BytesMut};
@@ -22,22 +26,30 @@ use fe2o3_amqp_types::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     sync::{Notify, oneshot},
+    time::timeout,
 };
-use tokio_util::sync::WaitForCancellationFutureOwned;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::transport::Stream;
+use crate::BusError;
 
 /// The length of a frame's header, and of the protocol header that comes before any frame.
 const HEADER: usize = 8;
 /// The encoded descriptors of the performatives that we look for: `0x00`, small ulong, code.
 const FLOW: [u8; 3] = [0x00, 0x53, 0x13];
 const DISPOSITION: [u8; 3] = [0x00, 0x53, 0x15];
+const END: [u8; 3] = [0x00, 0x53, 0x17];
+const CLOSE: [u8; 3] = [0x00, 0x53, 0x18];
+
+/// How long what the broker said last may be on its way through the library.
+const LAST_WORDS: Duration = Duration::from_millis(50);
 
 /// Who waits for which answer on one connection.
 #[derive(Default)]
 pub(crate) struct Answers {
     waiting: Mutex<HashMap<u32, oneshot::Sender<DeliveryState>>>,
     drained: Notify,
+    over: CancellationToken,
 }
 
 impl Answers {
@@ -51,8 +63,25 @@ impl Answers {
         self.drained.notified().await;
     }
 
+    /// What `answer` comes to, unless the connection is over before.
+    pub(crate) async fn while_connected<T>(
+        &self,
+        answer: impl Future<Output = Result<T, BusError>>,
+    ) -> Result<T, BusError> {
+        let mut answer = pin!(answer);
+        tokio::select! {
+            biased;
+            answer = &mut answer => answer,
+            () = self.over.cancelled() => {
+                let broke = || Err(BusError::Unavailable("the connection broke".to_owned()));
+                timeout(LAST_WORDS, answer).await.unwrap_or_else(|_| broke())
+            }
+        }
+    }
+
     /// Lets everyone who waits know that no answer will come.
-    pub(crate) fn abandon(&self) {
+    pub(crate) fn end(&self) {
+        self.over.cancel();
         self.waiting().clear();
     }
 
@@ -61,7 +90,8 @@ impl Answers {
     }
 
     fn on_disposition(&self, disposition: Disposition) {
-        let (Role::Sender, true, Some(state)) = (disposition.role, disposition.settled, disposition.state) else {
+        let (Role::Sender, true, Some(state)) = (disposition.role, disposition.settled, disposition.state)
+        else {
             return;
         };
         let mut waiting = self.waiting();
@@ -89,6 +119,8 @@ impl Answers {
             && let Ok(flow) = serde_amqp::from_slice(body)
         {
             self.on_flow(&flow);
+        } else if body.starts_with(&END) || body.starts_with(&CLOSE) {
+            self.end();
         }
     }
 }
@@ -138,6 +170,12 @@ impl Tap {
     }
 }
 
+impl Drop for Tap {
+    fn drop(&mut self) {
+        self.answers.end();
+    }
+}
+
 impl fmt::Debug for Tap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Tap")
@@ -145,7 +183,11 @@ impl fmt::Debug for Tap {
 }
 
 impl AsyncRead for Tap {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.is_cut(cx) {
             return Poll::Ready(Ok(()));
@@ -177,7 +219,11 @@ impl AsyncWrite for Tap {
 
 #[cfg(test)]
 mod tests {
-    use fe2o3_amqp_types::{definitions::Handle, messaging::Accepted};
+    use fe2o3_amqp_types::{
+        definitions::Handle,
+        messaging::Accepted,
+        performatives::{Close, End},
+    };
 
     use super::*;
 
@@ -245,11 +291,16 @@ mod tests {
         tokio::time::timeout(std::time::Duration::from_secs(1), answers.drained()).await.unwrap();
     }
 
-    #[test]
-    fn after_abandon_nobody_waits_in_vain() {
-        let answers = Answers::default();
-        let mut seven = expecting(&answers, 7);
-        answers.abandon();
-        assert_eq!(seven.try_recv(), Err(oneshot::error::TryRecvError::Closed));
+    #[tokio::test]
+    async fn after_the_end_nobody_waits_in_vain() {
+        let close = frame(&Close { error: None });
+        for end in [&close[..], &frame(&End { error: None })] {
+            let answers = Answers::default();
+            let mut seven = expecting(&answers, 7);
+            feed(&answers, end);
+            assert_eq!(seven.try_recv(), Err(oneshot::error::TryRecvError::Closed));
+            let waiting = answers.while_connected(std::future::pending::<Result<(), BusError>>());
+            assert!(matches!(waiting.await, Err(BusError::Unavailable(_))));
+        }
     }
 }

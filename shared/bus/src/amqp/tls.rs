@@ -22,7 +22,7 @@ pub(crate) fn client_config(extra_ca: Option<&Path>) -> Result<ClientConfig, Bus
     let roots = extra_ca.map(read_certificates).transpose().map_err(error)?.unwrap_or_default();
     let provider = Arc::new(default_provider());
     let verifier = Verifier::new_with_extra_roots(roots, provider.clone())
-        .map_err(|failure| error(format!("is not given, and this machine has no usable trust store: {failure}")))?;
+        .map_err(|failure| error(format!("is needed, with certificates that can be used: {failure}")))?;
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|failure| error(format!("can't be used: {failure}")))?

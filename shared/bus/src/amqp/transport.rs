@@ -51,6 +51,11 @@ impl Dialer {
         &self.host
     }
 
+    /// Host and port, for people.
+    pub(crate) fn address(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
     /// Opens one stream, ready for AMQP's first bytes.
     pub(crate) async fn dial(&self) -> io::Result<Box<dyn Stream>> {
         let tcp = TcpStream::connect((self.host.as_str(), self.port)).await?;
@@ -68,7 +73,8 @@ impl Dialer {
         match self.transport {
             BusTransport::Amqp => Ok(Box::new(stream)),
             BusTransport::Websockets => {
-                let request = ClientRequestBuilder::new(self.websocket_uri()?).with_sub_protocol(WEBSOCKET_PROTOCOL);
+                let request =
+                    ClientRequestBuilder::new(self.websocket_uri()?).with_sub_protocol(WEBSOCKET_PROTOCOL);
                 let (websocket, _response) = client_async(request, stream).await.map_err(io_error)?;
                 Ok(Box::new(bytes_of(websocket)))
             }
@@ -92,7 +98,8 @@ fn bytes_of<S: Stream + 'static>(websocket: WebSocketStream<S>) -> impl Stream {
             _ => Ok(None), // pings are answered by the library
         })
     });
-    let outgoing = sink.sink_map_err(io_error).with(|bytes: Bytes| future::ready(io::Result::Ok(Frame::Binary(bytes))));
+    let outgoing =
+        sink.sink_map_err(io_error).with(|bytes: Bytes| future::ready(io::Result::Ok(Frame::Binary(bytes))));
     join(StreamReader::new(incoming), SinkWriter::new(CopyToBytes::new(outgoing)))
 }
 

@@ -104,10 +104,15 @@ mod tests {
 
     #[test]
     fn a_port_the_emulator_flag_and_any_case_are_understood() {
-        let read = parse("endpoint=sb://127.0.0.1:5673;SHAREDACCESSKEYNAME=n;sharedAccessKey=k;useDevelopmentEmulator=TRUE;");
+        let read = parse(
+            "endpoint=sb://127.0.0.1:5673;SHAREDACCESSKEYNAME=n;sharedAccessKey=k;useDevelopmentEmulator=TRUE;",
+        );
         let read = read.unwrap();
         assert_eq!((read.host.as_str(), read.port, read.emulator), ("127.0.0.1", Some(5673), true));
-        assert_eq!(parse("Endpoint=sb://[::1]:5673/;SharedAccessKeyName=n;SharedAccessKey=k").unwrap().host, "::1");
+        assert_eq!(
+            parse("Endpoint=sb://[::1]:5673/;SharedAccessKeyName=n;SharedAccessKey=k").unwrap().host,
+            "::1"
+        );
     }
 
     #[test]

@@ -10,9 +10,9 @@ use azure_core::{
     http::{ClientOptions, Transport},
 };
 use azure_identity::{
-    ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions, DeveloperToolsCredential,
-    ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
-    WorkloadIdentityCredentialOptions,
+    ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
+    DeveloperToolsCredential, ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId,
+    WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
 };
 
 use super::{BusSettingsError, NAMESPACE};
@@ -56,7 +56,9 @@ impl Kind {
 ///
 /// # Errors
 /// If the variables contradict each other or the extra CA file can't be used.
-pub(crate) fn ambient_credential(extra_ca: Option<&Path>) -> Result<Arc<dyn TokenCredential>, BusSettingsError> {
+pub(crate) fn ambient_credential(
+    extra_ca: Option<&Path>,
+) -> Result<Arc<dyn TokenCredential>, BusSettingsError> {
     let kind = Kind::from_environment(|name| std::env::var(name).ok());
     let client_options = client_options(extra_ca)?;
     build(kind, client_options).map_err(|error| {
@@ -79,7 +81,10 @@ fn build(kind: Kind, client_options: ClientOptions) -> azure_core::Result<Arc<dy
         }
         Kind::Managed { client } => {
             let user_assigned_id = client.map(UserAssignedId::ClientId);
-            ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions { user_assigned_id, client_options }))?
+            ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
+                user_assigned_id,
+                client_options,
+            }))?
         }
         Kind::Developer => DeveloperToolsCredential::new(None)?,
     })

@@ -98,12 +98,14 @@ impl BusSettings {
         match (text, namespace) {
             (Some(text), None) => self.check_connection_string(text),
             (None, Some(namespace)) => self.check_namespace(namespace),
-            (None, None) => {
-                Err(BusSettingsError::new(CONNECTION_STRING, "is missing (or give SERVICEBUS_NAMESPACE instead)"))
-            }
-            (Some(_), Some(_)) => {
-                Err(BusSettingsError::new(NAMESPACE, "can't be given together with SERVICEBUS_CONNECTION_STRING"))
-            }
+            (None, None) => Err(BusSettingsError::new(
+                CONNECTION_STRING,
+                "is missing (or give SERVICEBUS_NAMESPACE instead)",
+            )),
+            (Some(_), Some(_)) => Err(BusSettingsError::new(
+                NAMESPACE,
+                "can't be given together with SERVICEBUS_CONNECTION_STRING",
+            )),
         }
     }
 
@@ -111,11 +113,17 @@ impl BusSettings {
         let error = |problem: &str| BusSettingsError::new(CONNECTION_STRING, problem);
         let read = ConnectionString::parse(text).map_err(error)?;
         if read.emulator && !is_loopback(&read.host) {
-            return Err(error("UseDevelopmentEmulator=true is only for a broker on this machine: it means no TLS"));
+            return Err(error(
+                "UseDevelopmentEmulator=true is only for a broker on this machine: it means no TLS",
+            ));
         }
-        if let Some(path) = read.entity_path.filter(|path| !path.eq_ignore_ascii_case(&self.servicebus_topic)) {
+        if let Some(path) = read.entity_path.filter(|path| !path.eq_ignore_ascii_case(&self.servicebus_topic))
+        {
             let topic = &self.servicebus_topic;
-            return Err(BusSettingsError::new(TOPIC, format!("is {topic}, but the connection string is for {path}")));
+            return Err(BusSettingsError::new(
+                TOPIC,
+                format!("is {topic}, but the connection string is for {path}"),
+            ));
         }
         let identity = Identity::Key { name: read.key_name, key: read.key };
         Ok(self.checked(read.host, read.port, read.emulator, identity))
@@ -124,7 +132,10 @@ impl BusSettings {
     fn check_namespace(&self, namespace: &str) -> Result<Checked, BusSettingsError> {
         let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
         if !namespace.chars().all(named) {
-            return Err(BusSettingsError::new(NAMESPACE, "must be a host name, without scheme, port or path"));
+            return Err(BusSettingsError::new(
+                NAMESPACE,
+                "must be a host name, without scheme, port or path",
+            ));
         }
         Ok(self.checked(namespace.to_ascii_lowercase(), None, false, Identity::Ambient))
     }

@@ -10,11 +10,16 @@ struct Command {
 
 /// Parses flags as a user gives them; the settings' own environment variables are assumed unset.
 fn settings(flags: &[&str]) -> BusSettings {
-    Command::try_parse_from(std::iter::once(&"usher").chain(flags)).map_err(|error| error.to_string()).unwrap().bus
+    Command::try_parse_from(std::iter::once(&"usher").chain(flags))
+        .map_err(|error| error.to_string())
+        .unwrap()
+        .bus
 }
 
 fn connection_string(endpoint: &str, more: &str) -> String {
-    format!("--servicebus-connection-string=Endpoint=sb://{endpoint}/;SharedAccessKeyName=n;SharedAccessKey=k;{more}")
+    format!(
+        "--servicebus-connection-string=Endpoint=sb://{endpoint}/;SharedAccessKeyName=n;SharedAccessKey=k;{more}"
+    )
 }
 
 fn check(flags: &[&str]) -> Result<Checked, (&'static str, String)> {
@@ -24,12 +29,18 @@ fn check(flags: &[&str]) -> Result<Checked, (&'static str, String)> {
 #[test]
 fn azure_is_reached_by_tls_on_the_standard_port() {
     let checked = check(&[&connection_string("contoso.servicebus.windows.net", "")]).unwrap();
-    assert_eq!((checked.host.as_str(), checked.port, checked.plain), ("contoso.servicebus.windows.net", 5671, false));
+    assert_eq!(
+        (checked.host.as_str(), checked.port, checked.plain),
+        ("contoso.servicebus.windows.net", 5671, false)
+    );
 }
 
 #[test]
 fn websockets_take_port_443() {
-    let checked = check(&["--servicebus-namespace=contoso.servicebus.windows.net", "--servicebus-transport=websockets"]);
+    let checked = check(&[
+        "--servicebus-namespace=contoso.servicebus.windows.net",
+        "--servicebus-transport=websockets",
+    ]);
     let checked = checked.unwrap();
     assert_eq!((checked.port, checked.transport), (443, BusTransport::Websockets));
     assert!(matches!(checked.identity, Identity::Ambient));
@@ -40,7 +51,8 @@ fn only_the_emulator_flag_drops_tls_and_only_on_this_machine() {
     let flagged = check(&[&connection_string("127.0.0.1:5673", "UseDevelopmentEmulator=true")]).unwrap();
     assert_eq!((flagged.port, flagged.plain), (5673, true));
     assert!(!check(&[&connection_string("127.0.0.1:5673", "")]).unwrap().plain);
-    let (setting, problem) = check(&[&connection_string("10.0.0.1", "UseDevelopmentEmulator=true")]).unwrap_err();
+    let (setting, problem) =
+        check(&[&connection_string("10.0.0.1", "UseDevelopmentEmulator=true")]).unwrap_err();
     assert_eq!(setting, "SERVICEBUS_CONNECTION_STRING");
     assert!(problem.contains("only for a broker on this machine"), "{problem}");
 }

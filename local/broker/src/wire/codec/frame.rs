@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::error::Fault;
+use super::fault::Fault;
 
 /// The largest frame we take, as Service Bus. Whatever is larger comes in several.
 pub(crate) const MAX_FRAME: u32 = 64 << 10;
@@ -38,7 +38,7 @@ pub(crate) fn first(input: &[u8]) -> Result<Option<Frame<'_>>, Fault> {
     let size = u32::from_be_bytes([s0, s1, s2, s3]);
     let body_at = usize::from(offset) * 4;
     if size > MAX_FRAME || body_at < HEADER || (size as usize) < body_at {
-        return Err(Fault::OVERSIZED_FRAME);
+        return Err(Fault::FRAMING);
     }
     let size = size as usize;
     let channel = u16::from_be_bytes([c0, c1]);

@@ -3,8 +3,6 @@
 use thiserror::Error;
 use uuid::Uuid;
 
-/// How deep lists, maps and arrays may lie in each other. What the SDKs send is four deep at most.
-const DEEPEST: u32 = 16;
 /// The constructor that announces a descriptor.
 const DESCRIBED: u8 = 0x00;
 
@@ -34,7 +32,10 @@ pub(crate) enum Value<'a> {
     List(Items<'a>),
     Map(Items<'a>),
     Array(Items<'a>),
-    Described { descriptor: u64, value: Reader<'a> },
+    Described {
+        descriptor: u64,
+        value: Reader<'a>,
+    },
     /// A decimal: nothing here looks at one.
     Opaque,
 }
@@ -96,26 +97,20 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The bytes of the binary that follows.
+    pub(crate) fn binary(&mut self) -> Result<&'a [u8], Malformed> {
+        match self.value()? {
+            Value::Binary(bytes) => Ok(bytes),
+            _ => Err(Malformed("a binary is missing")),
+        }
+    }
+
     /// The keys and values of the map that follows; of none for null.
     pub(crate) fn map(&mut self) -> Result<Items<'a>, Malformed> {
         match self.value()? {
             Value::Map(items) => Ok(items),
             Value::Null => Ok(Items::none()),
             _ => Err(Malformed("a map is missing")),
-        }
-    }
-
-    /// Walks the next value to its last leaf, so that a decoder without bounds of its own may follow.
-    pub(crate) fn check(&mut self) -> Result<(), Malformed> {
-        self.check_within(DEEPEST)
-    }
-
-    fn check_within(&mut self, depth: u32) -> Result<(), Malformed> {
-        let deeper = depth.checked_sub(1).ok_or(Malformed("values are nested too deeply"))?;
-        match self.value()? {
-            Value::List(items) | Value::Map(items) | Value::Array(items) => items.check_within(deeper),
-            Value::Described { mut value, .. } => value.check_within(deeper),
-            _ => Ok(()),
         }
     }
 
@@ -224,7 +219,8 @@ pub(crate) struct Items<'a> {
 }
 
 impl<'a> Items<'a> {
-    fn none() -> Self {
+    /// No elements.
+    pub(crate) fn none() -> Self {
         Self { reader: Reader(&[]), left: 0, constructor: None }
     }
 
@@ -240,7 +236,11 @@ impl<'a> Items<'a> {
 
     fn of_map(code: u8, encoded: &'a [u8]) -> Result<Self, Malformed> {
         let items = Self::of_compound(code, encoded)?;
-        if items.left.is_multiple_of(2) { Ok(items) } else { Err(Malformed("a map has a key without a value")) }
+        if items.left.is_multiple_of(2) {
+            Ok(items)
+        } else {
+            Err(Malformed("a map has a key without a value"))
+        }
     }
 
     fn of_array(code: u8, encoded: &'a [u8]) -> Result<Self, Malformed> {
@@ -282,22 +282,6 @@ impl<'a> Items<'a> {
         };
         Some(self.field().map(|value| (key, value)))
     }
-
-    fn check_within(mut self, depth: u32) -> Result<(), Malformed> {
-        if self.constructor.is_some() {
-            return self.try_for_each(|element| match element? {
-                Value::List(items) | Value::Map(items) | Value::Array(items) => {
-                    items.check_within(depth.checked_sub(1).ok_or(Malformed("values are nested too deeply"))?)
-                }
-                _ => Ok(()),
-            });
-        }
-        while self.left > 0 {
-            self.left -= 1;
-            self.reader.check_within(depth)?;
-        }
-        Ok(())
-    }
 }
 
 impl<'a> Iterator for Items<'a> {
@@ -317,7 +301,9 @@ impl<'a> Value<'a> {
     pub(crate) fn number(self) -> Result<Option<u32>, Malformed> {
         match self {
             Self::Null => Ok(None),
-            Self::Unsigned(number) => u32::try_from(number).map(Some).map_err(|_| Malformed("a number is too large")),
+            Self::Unsigned(number) => {
+                u32::try_from(number).map(Some).map_err(|_| Malformed("a number is too large"))
+            }
             _ => Err(Malformed("a number is missing")),
         }
     }

@@ -4,7 +4,12 @@ use bytes::BufMut;
 use uuid::Uuid;
 
 /// A described list of `count` fields, which `fields` writes.
-pub(crate) fn composite<B: BufMut + AsMut<[u8]>>(out: &mut B, descriptor: u8, count: u32, fields: impl FnOnce(&mut B)) {
+pub(crate) fn composite<B: BufMut + AsMut<[u8]>>(
+    out: &mut B,
+    descriptor: u8,
+    count: u32,
+    fields: impl FnOnce(&mut B),
+) {
     out.put_slice(&[0x00, 0x53, descriptor]);
     compound(out, 0xd0, count, fields);
 }
@@ -32,11 +37,25 @@ pub(crate) fn list<B: BufMut + AsMut<[u8]>>(out: &mut B, count: u32, elements: i
 
 /// An array of points in time.
 pub(crate) fn timestamps<B: BufMut + AsMut<[u8]>>(out: &mut B, moments: &[i64]) {
-    let count = u32::try_from(moments.len()).expect("a request holds fewer");
-    compound(out, 0xf0, count, |out| {
+    compound(out, 0xf0, count(moments), |out| {
         out.put_u8(0x83);
         moments.iter().for_each(|moment| out.put_i64(*moment));
     });
+}
+
+/// An array of symbols, which are short.
+pub(crate) fn symbols<B: BufMut + AsMut<[u8]>>(out: &mut B, symbols: &[&str]) {
+    compound(out, 0xf0, count(symbols), |out| {
+        out.put_u8(0xb3);
+        for symbol in symbols {
+            out.put_u32(u32::try_from(symbol.len()).expect("symbols are short"));
+            out.put_slice(symbol.as_bytes());
+        }
+    });
+}
+
+fn count<T>(elements: &[T]) -> u32 {
+    u32::try_from(elements.len()).expect("a message holds fewer")
 }
 
 /// Size and count stand in front, so the size is filled in when the elements are written.
@@ -68,6 +87,16 @@ pub(crate) fn uint<B: BufMut>(out: &mut B, value: u32) {
             out.put_u32(value);
         }
     }
+}
+
+pub(crate) fn ushort<B: BufMut>(out: &mut B, value: u16) {
+    out.put_u8(0x60);
+    out.put_u16(value);
+}
+
+pub(crate) fn ulong<B: BufMut>(out: &mut B, value: u64) {
+    out.put_u8(0x80);
+    out.put_u64(value);
 }
 
 pub(crate) fn int<B: BufMut>(out: &mut B, value: i32) {

@@ -1,6 +1,6 @@
 //! The error conditions that we name to a peer, and what they mean.
 
-use fe2o3_amqp_types::{definitions, primitives::Symbol};
+use super::reader::Malformed;
 
 /// Why something was refused or ended: a condition that SDKs know, and a sentence for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    pub(crate) const fn new(condition: &'static str, description: &'static str) -> Self {
+    const fn new(condition: &'static str, description: &'static str) -> Self {
         Self { condition, description }
     }
 
@@ -30,24 +30,32 @@ impl Fault {
         Self::new("amqp:unauthorized-access", "The token for this entity has expired.");
     pub(crate) const FULL: Self =
         Self::new("amqp:resource-limit-exceeded", "The entity has used up its quota.");
-    pub(crate) const TOO_LARGE: Self =
-        Self::new("amqp:link:message-size-exceeded", "The message is larger than the link's max-message-size.");
+    pub(crate) const TOO_LARGE: Self = Self::new(
+        "amqp:link:message-size-exceeded",
+        "The message is larger than the link's max-message-size.",
+    );
     pub(crate) const NOT_ALLOWED: Self =
         Self::new("amqp:not-allowed", "The entity does not allow this operation.");
     pub(crate) const NOT_IMPLEMENTED: Self =
         Self::new("amqp:not-implemented", "This broker does not know the operation.");
-    pub(crate) const MALFORMED: Self = Self::new("amqp:decode-error", "The bytes received are not valid AMQP.");
-    pub(crate) const INVALID_FIELD: Self = Self::new("amqp:invalid-field", "A field is missing or has a wrong value.");
+    pub(crate) const MALFORMED: Self =
+        Self::new("amqp:decode-error", "The bytes received are not valid AMQP.");
+    pub(crate) const INVALID_FIELD: Self =
+        Self::new("amqp:invalid-field", "A field is missing or has a wrong value.");
+    pub(crate) const ILLEGAL_STATE: Self =
+        Self::new("amqp:illegal-state", "The frame does not belong at this point of the conversation.");
     pub(crate) const TOO_FAST: Self =
         Self::new("amqp:link:transfer-limit-exceeded", "More was sent than the link's credit allows.");
-    pub(crate) const TOO_MANY: Self =
-        Self::new("amqp:resource-limit-exceeded", "The connection has reached its limit of sessions or links.");
-    pub(crate) const NO_SUCH_HANDLE: Self =
-        Self::new("amqp:session:unattached-handle", "No link has this handle.");
+    pub(crate) const TOO_MANY: Self = Self::new(
+        "amqp:resource-limit-exceeded",
+        "The connection has reached its limit of sessions or links.",
+    );
     pub(crate) const HANDLE_IN_USE: Self =
         Self::new("amqp:session:handle-in-use", "Another link has this handle.");
-    pub(crate) const OVERSIZED_FRAME: Self =
-        Self::new("amqp:connection:framing-error", "The frame has an impossible size or is larger than was agreed.");
+    pub(crate) const FRAMING: Self = Self::new(
+        "amqp:connection:framing-error",
+        "The frame has an impossible size or is larger than was agreed.",
+    );
     pub(crate) const SILENT: Self =
         Self::new("amqp:connection:forced", "Nothing was heard for longer than the idle time-out.");
     pub(crate) const STOPPING: Self = Self::new("amqp:connection:forced", "The broker is stopping.");
@@ -55,9 +63,8 @@ impl Fault {
         Self::new("amqp:internal-error", "The broker can't write to its store and is stopping.");
 }
 
-impl From<Fault> for definitions::Error {
-    fn from(fault: Fault) -> Self {
-        let condition = definitions::ErrorCondition::Custom(Symbol::from(fault.condition));
-        Self::new(condition, fault.description.to_owned(), None)
+impl From<Malformed> for Fault {
+    fn from(_: Malformed) -> Self {
+        Self::MALFORMED
     }
 }

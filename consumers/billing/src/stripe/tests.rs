@@ -1,0 +1,116 @@
+use FailureClass::{Refused, Transient, Unauthorized};
+use serde_json::json;
+use usher_subscriber::Outcome;
+
+use usher_http::Request;
+
+use super::*;
+
+fn stripe() -> Stripe {
+    let nobody = tower::service_fn(|_: Request| async { Err::<Response, _>(TransportError::Connect) });
+    let base = "https://api.stripe.example".parse().unwrap();
+    Stripe::new(HttpClient::new(nobody), base, SecretString::from("sk_test_x"), Clock::system())
+}
+
+fn answer(status: u16, kind: &str, code: &str, headers: &[(&'static str, &'static str)]) -> StripeError {
+    let code = Some(code).filter(|code| !code.is_empty());
+    let body = json!({ "error": { "type": kind, "code": code, "message": "No: ada@example.com" } }).to_string();
+    let mut response = http::Response::builder().status(status);
+    for (name, value) in headers {
+        response = response.header(*name, *value);
+    }
+    stripe().read::<Customer>(&response.body(Bytes::from(body)).unwrap()).unwrap_err()
+}
+
+#[test]
+fn each_answer_has_its_class() {
+    const RETRY: (&str, &str) = ("stripe-should-retry", "true");
+    const DONT: (&str, &str) = ("stripe-should-retry", "false");
+    let invalid = "invalid_request_error";
+    let rows: [(u16, &str, &str, &[(&str, &str)], FailureClass); 20] = [
+        (400, invalid, "email_invalid", &[], Refused),
+        (400, invalid, "parameter_unknown", &[], Refused),
+        (400, "idempotency_error", "", &[], Refused),
+        (401, invalid, "", &[], Unauthorized),
+        (401, invalid, "", &[DONT], Unauthorized),
+        (402, "card_error", "card_declined", &[], Refused),
+        (403, invalid, "", &[], Unauthorized),
+        (404, invalid, "resource_missing", &[], Refused),
+        (409, "idempotency_error", "idempotency_key_in_use", &[], Transient),
+        (409, invalid, "lock_timeout", &[RETRY], Transient),
+        (409, invalid, "lock_timeout", &[DONT], Refused),
+        (424, "api_error", "", &[], Refused),
+        (429, invalid, "rate_limit", &[], Transient),
+        (429, invalid, "rate_limit", &[RETRY], Transient),
+        (400, invalid, "", &[RETRY], Transient),
+        (500, "api_error", "", &[], Transient),
+        (500, "api_error", "", &[DONT], Refused),
+        (502, "api_error", "", &[], Transient),
+        (503, "api_error", "", &[RETRY], Transient),
+        (504, "api_error", "", &[], Transient),
+    ];
+    for (status, kind, code, headers, class) in rows {
+        let failure = answer(status, kind, code, headers).failure();
+        assert_eq!(
+            (failure.class, failure.status),
+            (class, Some(status)),
+            "{status} {kind} {code} {headers:?}"
+        );
+        let told = if code.is_empty() { kind } else { code };
+        assert_eq!(failure.code.as_deref(), Some(told));
+    }
+}
+
+#[test]
+fn each_class_calls_for_its_outcome() {
+    let outcome = |status| Outcome::failed("Stripe", answer(status, "t", "c", &[]).failure());
+    assert!(matches!(outcome(400), Outcome::Reject(rejection) if rejection.reason == "StripeRejected"));
+    assert!(matches!(outcome(401), Outcome::Unavailable { vendor: "Stripe", .. }));
+    assert!(matches!(outcome(429), Outcome::Retry(_)));
+    let unreachable = StripeError::from(TransportError::Connect).failure();
+    assert!(matches!(Outcome::failed("Stripe", unreachable), Outcome::Unavailable { .. }));
+    for passing in [TransportError::Timeout, TransportError::Broken] {
+        let failure = StripeError::from(passing).failure();
+        assert!(matches!(Outcome::failed("Stripe", failure), Outcome::Retry(_)), "{passing}");
+    }
+}
+
+#[test]
+fn a_key_is_spent_by_a_stored_failure_or_by_other_parameters() {
+    const REPLAYED: (&str, &str) = ("idempotent-replayed", "true");
+    assert!(answer(500, "api_error", "", &[REPLAYED]).key_is_spent());
+    assert!(answer(400, "idempotency_error", "", &[]).key_is_spent());
+    assert!(!answer(500, "api_error", "", &[]).key_is_spent(), "the first time it may be tried again");
+    assert!(!answer(400, "invalid_request_error", "email_invalid", &[REPLAYED]).key_is_spent());
+    assert!(!answer(409, "idempotency_error", "idempotency_key_in_use", &[]).key_is_spent(), "still running");
+}
+
+#[test]
+fn the_time_that_stripe_asks_for_is_kept() {
+    let failure = answer(429, "t", "rate_limit", &[("retry-after", "7")]).failure();
+    assert_eq!(failure.retry_after, Some(Duration::from_secs(7)));
+}
+
+#[test]
+fn an_error_that_is_not_stripes_goes_by_its_status() {
+    let response = http::Response::builder().status(502).body(Bytes::from_static(b"<html>")).unwrap();
+    let failure = stripe().read::<Customer>(&response).unwrap_err().failure();
+    assert_eq!((failure.class, failure.code), (Transient, None));
+}
+
+#[test]
+fn nothing_of_a_message_or_of_what_we_sent_is_in_an_error() {
+    let error = answer(400, "invalid_request_error", "email_invalid", &[]);
+    for shown in [error.to_string(), format!("{error:?}"), error.failure().to_string()] {
+        assert!(!shown.contains("ada"), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn what_can_be_no_id_is_not_asked_for() {
+    for text in ["../charges", "..", "", "cus_1?expand[]=sources", "cus 1"] {
+        // Nobody answers here: a request would be an error.
+        assert_eq!(stripe().customer(text).await.unwrap(), None, "{text}");
+    }
+    assert!(stripe().customer("cus_1").await.is_err());
+}

@@ -1,0 +1,53 @@
+//! Why the watermark stays where it is.
+
+use thiserror::Error;
+use usher_bus::BusError;
+use usher_entra::{BadEntry, GraphError};
+
+use crate::{CheckpointError, progress::Part};
+
+/// Why a poll did not move the watermark. What it had published by then stays on record.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum Held {
+    /// A page of the audit log can't be had.
+    #[error(transparent)]
+    AuditLog(GraphError),
+    /// Entries can't be read: any of them may be a sign-up.
+    #[error("{first} ({count} such in all)")]
+    BadEntries {
+        /// The first of them.
+        first: BadEntry,
+        /// How many there are.
+        count: usize,
+    },
+    /// Nobody's data can be read.
+    #[error(transparent)]
+    Users(GraphError),
+    /// The broker does not accept them.
+    #[error(transparent)]
+    Bus(BusError),
+    /// It can't be put on record.
+    #[error("the checkpoint {0}")]
+    Checkpoint(CheckpointError),
+    /// We were told to stop.
+    #[error("stopping")]
+    Stopping,
+}
+
+impl Held {
+    pub(crate) fn unless_none(bad: Vec<BadEntry>) -> Result<(), Self> {
+        let count = bad.len();
+        bad.into_iter().next().map_or(Ok(()), |first| Err(Self::BadEntries { first, count }))
+    }
+
+    /// Where the trouble is; `None` if there is none.
+    pub(crate) fn part(&self) -> Option<Part> {
+        match self {
+            Self::AuditLog(_) | Self::BadEntries { .. } => Some(Part::AuditLog),
+            Self::Users(_) => Some(Part::Users),
+            Self::Bus(_) => Some(Part::Bus),
+            Self::Checkpoint(_) => Some(Part::Checkpoint),
+            Self::Stopping => None,
+        }
+    }
+}

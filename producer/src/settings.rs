@@ -1,0 +1,199 @@
+//! The producer's settings: flags, each with a name in the environment.
+
+use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+
+use clap::Parser;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use usher_bus::BusSettings;
+use usher_entra::EntraSettings;
+use usher_http::HttpSettings;
+use uuid::Uuid;
+
+use crate::Policy;
+
+/// Publishes one UserSignedUp event for each customer who signs up in a Microsoft Entra External ID tenant.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "usher-producer", version)]
+pub struct Settings {
+    /// The customers' tenant.
+    #[command(flatten)]
+    pub entra: EntraSettings,
+    /// How calls go out.
+    #[command(flatten)]
+    pub http: HttpSettings,
+    /// Where the events go.
+    #[command(flatten)]
+    pub bus: BusSettings,
+    /// Apps that make a user when somebody signs up: ids of applications or of service principals, with commas
+    #[arg(long, env = "SIGNUP_ACTORS", value_name = "UUID,..")]
+    pub signup_actors: Actors,
+    /// User properties that are copied into the event, with commas
+    #[arg(long, env = "EVENT_ATTRIBUTES", value_name = "NAME,..", default_value = "")]
+    pub event_attributes: Attributes,
+    /// How often the audit log is asked
+    #[arg(long, env = "POLL_INTERVAL", value_name = "DURATION", default_value = "30s", value_parser = some_time)]
+    pub poll_interval: Duration,
+    /// How late an entry of the audit log may show and still be found
+    #[arg(long, env = "OVERLAP", value_name = "DURATION", default_value = "60m", value_parser = some_time)]
+    pub overlap: Duration,
+    /// File that remembers how far the audit log was read
+    #[arg(long, env = "CHECKPOINT", value_name = "FILE")]
+    pub checkpoint: PathBuf,
+    /// Where a first run starts: "now", how long ago ("7d"), or a time (RFC 3339)
+    #[arg(long, env = "START_FROM", value_name = "WHEN")]
+    pub start_from: Option<StartFrom>,
+    /// Address to serve /healthz, /readyz and /status on; none unless set
+    #[arg(long, env = "HEALTH_ADDR", value_name = "ADDR:PORT")]
+    pub health_addr: Option<SocketAddr>,
+    /// Asks the audit log once and ends: for a timer or a cron job
+    #[arg(long)]
+    pub once: bool,
+    /// Asks once and prints what would be published, e-mail addresses masked; publishes and writes nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+impl Settings {
+    /// What the producer's core needs to know.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            tenant: self.entra.tenant_id,
+            actors: self.signup_actors.0.clone(),
+            attributes: self.event_attributes.0.clone(),
+            poll_interval: self.poll_interval,
+            overlap: self.overlap,
+            start_from: self.start_from,
+        }
+    }
+}
+
+/// The sign-up actors; at least one.
+#[derive(Clone, Debug)]
+pub struct Actors(BTreeSet<Uuid>);
+
+impl FromStr for Actors {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let ids: Result<BTreeSet<_>, _> = parts(text).map(Uuid::parse_str).collect();
+        match ids {
+            Ok(ids) if !ids.is_empty() => Ok(Self(ids)),
+            Ok(_) => Err("names no app: sign-ups can't be told from other new users without one"),
+            Err(_) => {
+                Err("must be ids such as 0f4d3b5e-8a53-4f0e-9c5b-1d2f6a7b8c9d, with commas between them")
+            }
+        }
+    }
+}
+
+/// The allow-list of user properties; may be empty.
+#[derive(Clone, Debug)]
+pub struct Attributes(Vec<String>);
+
+impl FromStr for Attributes {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let names: Vec<_> = parts(text).map(str::to_owned).collect();
+        if !names.iter().all(|name| is_name(name)) {
+            return Err(
+                "must be names of user properties (letters, digits, underscores), with commas between them",
+            );
+        }
+        if names.iter().any(|name| name.eq_ignore_ascii_case("userPrincipalName")) {
+            return Err("userPrincipalName changes after the sign-up: consumers read it from the user");
+        }
+        Ok(Self(names))
+    }
+}
+
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
+/// Where a first run starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartFrom {
+    /// With those who sign up from now on.
+    Now,
+    /// So long ago.
+    Ago(Duration),
+    /// At a point in time.
+    At(OffsetDateTime),
+}
+
+impl StartFrom {
+    /// The point in time that it means at `now`.
+    pub fn from(self, now: OffsetDateTime) -> OffsetDateTime {
+        match self {
+            Self::Now => now,
+            Self::Ago(ago) => now - ago,
+            Self::At(time) => time,
+        }
+    }
+}
+
+impl FromStr for StartFrom {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "now" {
+            return Ok(Self::Now);
+        }
+        if let Ok(time) = OffsetDateTime::parse(text, &Rfc3339) {
+            return Ok(Self::At(time));
+        }
+        let ago = humantime::parse_duration(text).ok().filter(|ago| *ago <= LONGEST);
+        ago.map(Self::Ago).ok_or("must be now, how long ago (7d), or a time (2026-01-31T00:00:00Z)")
+    }
+}
+
+/// No audit log reaches further back, nor does any setting of ours.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
+fn some_time(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let some = Duration::from_millis(1)..=LONGEST;
+    if some.contains(&time) {
+        Ok(time)
+    } else {
+        Err("must be more than nothing and less than a year".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn a_start_is_now_or_ago_or_a_time() {
+        let noon = datetime!(2026-01-08 12:00 UTC);
+        let start = |text: &str| text.parse::<StartFrom>().map(|start| start.from(noon));
+        assert_eq!(start("now"), Ok(noon));
+        assert_eq!(start("7d"), Ok(datetime!(2026-01-01 12:00 UTC)));
+        assert_eq!(start("2026-01-01T00:00:00+01:00"), Ok(datetime!(2025-12-31 23:00 UTC)));
+        assert!(start("yesterday").is_err());
+        assert!(start("99999999999999y").is_err());
+    }
+
+    #[test]
+    fn actors_are_ids_and_at_least_one() {
+        let one = "0f4d3b5e-8a53-4f0e-9c5b-1d2f6a7b8c9d";
+        assert_eq!(format!(" {one}, {}", one.to_uppercase()).parse::<Actors>().unwrap().0.len(), 1);
+        assert!("".parse::<Actors>().is_err());
+        assert!(",".parse::<Actors>().is_err());
+        assert!("ADIbizaUX".parse::<Actors>().is_err());
+    }
+
+    #[test]
+    fn attributes_are_names_and_never_the_upn() {
+        assert_eq!("a, extension_1_b,".parse::<Attributes>().unwrap().0, ["a", "extension_1_b"]);
+        assert!("".parse::<Attributes>().unwrap().0.is_empty());
+        assert!("a b".parse::<Attributes>().is_err());
+        assert!("id&$filter".parse::<Attributes>().is_err());
+        assert!("UserPrincipalName".parse::<Attributes>().is_err());
+    }
+}

@@ -1,0 +1,113 @@
+//! From the settings to a running producer. Everything that can be wrong is found out before anything starts.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use usher_bus::{Bus, BusError, Publisher, ServiceBus};
+use usher_clock::Clock;
+use usher_entra::{CredentialError, Graph};
+use usher_service::{Failure, Health, Shutdown};
+
+use crate::{
+    Checkpoint, CheckpointError, CheckpointStore, FileCheckpoint, Held, MemoryCheckpoint, Producer, Settings,
+    dry_run::Printer,
+};
+
+/// Runs the producer as its settings say, until it is told to stop or has done what it was asked for.
+///
+/// # Errors
+/// [`Failure::Setting`] if a setting or the checkpoint is wrong, [`Failure::Unavailable`] if Entra or the
+/// broker can't be used or, with `--once`, a poll did not go through.
+pub async fn start(settings: Settings, shutdown: Shutdown) -> Result<(), Failure> {
+    let http = settings.http.client().map_err(|error| Failure::setting("USHER_EXTRA_CA_FILE", error))?;
+    let graph = settings.entra.graph(http, Clock::system());
+    // A dry run needs no bus, and so no settings of one.
+    let bus = if settings.dry_run { None } else { Some(bus(&settings)?) };
+    let store = FileCheckpoint::new(settings.checkpoint.clone());
+    let found = Checkpoint::open(&store, &settings.policy(), Clock::system().now()).await.map_err(setting)?;
+    let Some(bus) = bus else { return dry_run(&settings, graph, &found, &shutdown).await };
+    let publisher = bus.publisher(settings.bus.topic()).await.map_err(no_bus)?;
+    let ended = run(&settings, graph, publisher, store, shutdown).await;
+    bus.close().await;
+    ended
+}
+
+fn bus(settings: &Settings) -> Result<ServiceBus, Failure> {
+    let bus = ServiceBus::connect(&settings.bus, settings.http.extra_ca_file.as_deref());
+    bus.map_err(|error| Failure::setting(error.setting(), &error))
+}
+
+/// Tells the operator what a poll would publish, and leaves everything as it was.
+async fn dry_run(
+    settings: &Settings,
+    graph: Graph,
+    found: &Checkpoint,
+    shutdown: &Shutdown,
+) -> Result<(), Failure> {
+    let store = MemoryCheckpoint::holding(Some(found));
+    let printer = Arc::new(Printer::new(std::io::stdout()));
+    let mut producer = producer(settings, graph, printer, Box::new(store), Health::new()).await?;
+    producer.once(shutdown).await.map_err(not_through)
+}
+
+async fn run(
+    settings: &Settings,
+    graph: Graph,
+    publisher: Arc<dyn Publisher>,
+    store: FileCheckpoint,
+    shutdown: Shutdown,
+) -> Result<(), Failure> {
+    let health = Health::new();
+    let mut producer = producer(settings, graph, publisher, Box::new(store), health.clone()).await?;
+    if settings.once {
+        return producer.once(&shutdown).await.map_err(not_through);
+    }
+    let served = match settings.health_addr {
+        Some(address) => Some(health.serve(address, shutdown.clone()).await?),
+        None => None,
+    };
+    let address = served.as_ref().map(|(bound, _)| bound);
+    usher_service::announce(&json!({ "service": "producer", "health": address }));
+    producer.run(shutdown).await;
+    if let Some((_, serving)) = served {
+        // It only answers questions: that it ended badly changes nothing.
+        let _ = serving.await;
+    }
+    Ok(())
+}
+
+async fn producer(
+    settings: &Settings,
+    graph: Graph,
+    publisher: Arc<dyn Publisher>,
+    store: Box<dyn CheckpointStore>,
+    health: Health,
+) -> Result<Producer, Failure> {
+    graph.check_token().await.map_err(no_token)?;
+    let producer = Producer::new(settings.policy(), graph, publisher, store, Clock::system(), health);
+    producer.await.map_err(setting)
+}
+
+fn setting(error: CheckpointError) -> Failure {
+    let name = if error == CheckpointError::Future { "START_FROM" } else { "CHECKPOINT" };
+    Failure::setting(name, error)
+}
+
+fn no_token(error: CredentialError) -> Failure {
+    Failure::Unavailable(format!("{error}: {}", error.remedy()))
+}
+
+fn no_bus(error: BusError) -> Failure {
+    let check = match error {
+        BusError::NotFound { .. } => "check SERVICEBUS_TOPIC, and that the topic has been made",
+        BusError::Unauthorized { .. } => "check that the key or identity may send to the topic",
+        _ => {
+            "check SERVICEBUS_CONNECTION_STRING or SERVICEBUS_NAMESPACE, and whether the network lets us through"
+        }
+    };
+    Failure::Unavailable(format!("{error}: {check}"))
+}
+
+fn not_through(held: Held) -> Failure {
+    Failure::Unavailable(format!("the poll did not go through: {held}"))
+}

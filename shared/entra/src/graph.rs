@@ -1,0 +1,144 @@
+//! Calls to Graph: with a token, once more with a fresh one after a 401, and with what the answer means.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{
+    HeaderValue, Method, StatusCode,
+    header::{AUTHORIZATION, CONTENT_TYPE},
+};
+use secrecy::ExposeSecret;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use usher_clock::Clock;
+use usher_http::{BaseUrl, HttpClient, Request, Response, Url, retry_after};
+use uuid::Uuid;
+
+use crate::{AccessToken, Credential, CredentialError, GraphError, User, tokens::Tokens, user};
+
+/// Microsoft Graph. Cheap to clone; clones share the token.
+#[derive(Clone)]
+pub struct Graph {
+    http: HttpClient,
+    endpoint: BaseUrl,
+    tokens: Arc<Tokens>,
+    pub(crate) clock: Clock,
+}
+
+impl Graph {
+    /// Graph at `endpoint`, asked as whom the credential says.
+    pub fn new(http: HttpClient, endpoint: BaseUrl, credential: Arc<dyn Credential>, clock: Clock) -> Self {
+        let tokens = Tokens::new(credential, scope(&endpoint), clock);
+        Self { http, endpoint, tokens: Arc::new(tokens), clock }
+    }
+
+    /// Tries whether Entra gives us a token at all.
+    ///
+    /// # Errors
+    /// [`CredentialError`] if it does not.
+    pub async fn check_token(&self) -> Result<(), CredentialError> {
+        self.tokens.get().await.map(drop)
+    }
+
+    /// Asks Graph for a user that no tenant has: "not found" shows that Graph is there, that our token is taken,
+    /// and that we may read users, without touching one.
+    ///
+    /// # Errors
+    /// [`GraphError`], any but [`GraphError::NotFound`].
+    pub async fn probe(&self) -> Result<(), GraphError> {
+        match self.user(Uuid::nil(), &["id"]).await {
+            Ok(_) | Err(GraphError::NotFound(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads the `select`ed properties of a user.
+    ///
+    /// # Errors
+    /// [`GraphError::NotFound`] if there is no such user, or not yet; others as they say.
+    pub async fn user(&self, id: Uuid, select: &[&str]) -> Result<User, GraphError> {
+        let url = self.url(&user::path(id), &[("$select", &user::select(select))]);
+        let answer = self.call(&request(Method::GET, &url, Bytes::new())).await?;
+        User::new(id, json(answer.body())?)
+    }
+
+    /// Changes properties of a user; those not named in `changes` stay. Repeating it changes nothing more.
+    ///
+    /// # Errors
+    /// [`GraphError::NotFound`] if there is no such user, or not yet; others as they say.
+    pub async fn patch_user(&self, id: Uuid, changes: &Value) -> Result<(), GraphError> {
+        let url = self.url(&user::path(id), &[]);
+        self.call(&request(Method::PATCH, &url, changes.to_string())).await.map(drop)
+    }
+
+    /// The URL of a path of Graph's version 1.0.
+    pub(crate) fn url(&self, path: &str, query: &[(&str, &str)]) -> Url {
+        self.endpoint.join(&format!("/v1.0{path}"), query.iter().copied())
+    }
+
+    /// Whether our token may be sent there.
+    pub(crate) fn is_ours(&self, url: &Url) -> bool {
+        self.endpoint.is_origin_of(url)
+    }
+
+    /// Sends a request and returns its answer if it is a success.
+    pub(crate) async fn call(&self, request: &Request) -> Result<Response, GraphError> {
+        let token = self.tokens.get().await?;
+        let mut answer = self.attempt(request, &token).await?;
+        if answer.status() == StatusCode::UNAUTHORIZED {
+            // Revoked before its time, or the signing keys were rolled over: a fresh one may do.
+            self.tokens.discard(&token).await;
+            answer = self.attempt(request, &*self.tokens.get().await?).await?;
+        }
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let after = retry_after(answer.headers(), self.clock.now());
+        Err(GraphError::answered(answer.status(), answer.body(), after))
+    }
+
+    async fn attempt(&self, request: &Request, token: &AccessToken) -> Result<Response, GraphError> {
+        let bearer = format!("Bearer {}", token.secret.expose_secret());
+        let mut bearer = HeaderValue::try_from(bearer).map_err(|_| CredentialError::Unreadable)?;
+        bearer.set_sensitive(true);
+        let mut request = request.clone();
+        request.headers_mut().insert(AUTHORIZATION, bearer);
+        Ok(self.http.send_with_retries(request).await?)
+    }
+}
+
+/// National clouds have a Graph of their own.
+/// <https://learn.microsoft.com/graph/deployments>
+const NATIONAL_GRAPHS: [&str; 3] = [
+    "https://graph.microsoft.us",
+    "https://dod-graph.microsoft.us",
+    "https://microsoftgraph.chinacloudapi.cn",
+];
+
+/// All that the app was granted on this Graph. Any other endpoint takes the place of the world's, name and
+/// all: a stand-in, or a gateway in front of it.
+fn scope(endpoint: &BaseUrl) -> String {
+    let origin = endpoint.origin();
+    let national = NATIONAL_GRAPHS.into_iter().find(|graph| *graph == origin);
+    format!("{}/.default", national.unwrap_or("https://graph.microsoft.com"))
+}
+
+/// A request with a JSON body, or with none.
+pub(crate) fn request(method: Method, url: &Url, body: impl Into<Bytes>) -> Request {
+    let mut request = http::Request::new(body.into());
+    *request.method_mut() = method;
+    *request.uri_mut() = url.as_str().parse().expect("a URL with a host is a valid address");
+    if !request.body().is_empty() {
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    request
+}
+
+/// Reads JSON; where it can't, says where, and never what stands there.
+pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, GraphError> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    serde_path_to_error::deserialize(&mut json).map_err(|error| GraphError::unreadable(&error))
+}
+
+#[cfg(test)]
+mod tests;

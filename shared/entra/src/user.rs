@@ -1,0 +1,101 @@
+//! A user, as far as was asked for.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::GraphError;
+
+/// A user's selected properties, by Graph's own names. `Debug` shows only the id.
+#[derive(Clone, PartialEq)]
+pub struct User {
+    /// The object id.
+    pub id: Uuid,
+    properties: Map<String, Value>,
+}
+
+/// One way in which a user signs in. `Debug` leaves the identifier out.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Identity {
+    /// `emailAddress`, `federated`, `userPrincipalName`, ...
+    pub sign_in_type: String,
+    /// Who vouches: the tenant's own domain, `google.com`, ...
+    #[serde(default)]
+    pub issuer: Option<String>,
+    /// The identifier at that issuer: an address, or a number that only the issuer understands.
+    #[serde(default)]
+    pub issuer_assigned_id: Option<String>,
+}
+
+impl User {
+    /// The user that was asked for, from Graph's answer; an answer about somebody else is unreadable.
+    pub(crate) fn new(id: Uuid, properties: Map<String, Value>) -> Result<Self, GraphError> {
+        let told = properties.get("id").and_then(Value::as_str).and_then(|told| told.parse().ok());
+        if told == Some(id) {
+            Ok(Self { id, properties })
+        } else {
+            Err(GraphError::Unreadable { at: "id".to_owned() })
+        }
+    }
+
+    /// A property; `None` if it is missing or null.
+    pub fn get(&self, property: &str) -> Option<&Value> {
+        self.properties.get(property).filter(|value| !value.is_null())
+    }
+
+    /// A property that is text; `None` if it is missing, null, empty or something else.
+    pub fn text(&self, property: &str) -> Option<&str> {
+        self.get(property).and_then(Value::as_str).filter(|text| !text.is_empty())
+    }
+
+    /// The user's address: `mail`, or else the one that the user signs in with, whoever vouches for it; a local
+    /// account often has no `mail`. Needs `mail` and `identities` to be selected.
+    pub fn email(&self) -> Option<String> {
+        let sign_in = || {
+            self.identities().into_iter().filter(Identity::is_address).find_map(|it| it.issuer_assigned_id)
+        };
+        self.text("mail").map(str::to_owned).or_else(sign_in)
+    }
+
+    /// How the user signs in; needs `identities` to be selected. What is not of the documented shape is left out.
+    pub fn identities(&self) -> Vec<Identity> {
+        let listed = self.get("identities").and_then(Value::as_array);
+        listed.into_iter().flatten().filter_map(|identity| Identity::deserialize(identity).ok()).collect()
+    }
+}
+
+impl Identity {
+    /// Whether the identifier is an e-mail address.
+    pub fn is_address(&self) -> bool {
+        self.sign_in_type == "emailAddress"
+    }
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("User").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sign_in_type, issuer, .. } = self;
+        f.debug_struct("Identity")
+            .field("sign_in_type", sign_in_type)
+            .field("issuer", issuer)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn path(id: Uuid) -> String {
+    format!("/users/{id}")
+}
+
+/// The value of `$select`; the id is always among it, since we check it.
+pub(crate) fn select(properties: &[&str]) -> String {
+    let others = properties.iter().copied().filter(|property| *property != "id");
+    std::iter::once("id").chain(others).collect::<Vec<_>>().join(",")
+}

@@ -1,0 +1,107 @@
+//! A destination that is down costs no message anything.
+
+use std::time::Duration;
+
+use usher_http::{Failure, FailureClass};
+
+use crate::bench::{Bench, done, retry, timed, transient};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[tokio::test(start_paused = true)]
+async fn an_hours_outage_dead_letters_nothing_whatever_it_looks_like() {
+    let kinds = [
+        Failure::named(FailureClass::Unreachable, "no connection"),
+        Failure::status(FailureClass::Unauthorized, 401),
+        transient(),
+    ];
+    for failure in kinds {
+        for sign_ups in [1, 40] {
+            let bench = Bench::new().await;
+            let running = bench.start().await;
+            bench.destination.goes_down(failure.clone());
+            bench.sign_ups(sign_ups).await;
+            tokio::time::sleep(HOUR).await;
+            assert!(bench.dead_letters().await.is_empty(), "{failure} {sign_ups}");
+            assert!(bench.health.status().not_ready.contains_key("destination"), "{failure} {sign_ups}");
+            bench.destination.comes_back();
+            let ((), took) = timed(bench.until_empty(5 * MINUTE)).await;
+            running.stop().await;
+            assert!(took <= MINUTE + Duration::from_secs(5), "{failure} {sign_ups}: {took:?}");
+            assert!(bench.dead_letters().await.is_empty());
+            assert!(bench.health.status().not_ready.is_empty());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_costs_no_delivery_count_and_holds_no_lock() {
+    let bench = Bench::new().await;
+    let running = bench.start().await;
+    bench.destination.goes_down(Failure::named(FailureClass::Unreachable, "no connection"));
+    bench.sign_ups(20).await;
+    tokio::time::sleep(HOUR).await;
+    let counts = bench.bus.counts(&Bench::entity()).unwrap();
+    assert_eq!((counts.available, counts.locked), (20, 0));
+    for seen in bench.receiver(&Bench::entity()).await.peek(0, 100).await.unwrap() {
+        assert_eq!(seen.delivery_count, 0);
+    }
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_circuit_is_open_the_destination_is_probed_and_sees_no_message() {
+    let bench = Bench::new().await;
+    bench.destination.goes_down(Failure::named(FailureClass::Unreachable, "no connection"));
+    bench.sign_ups(50).await;
+    let running = bench.start().await;
+    tokio::time::sleep(HOUR).await;
+    let (attempts, probes) = (bench.destination.users_attempted().len(), bench.destination.probes());
+    assert!(attempts <= 16, "no more than ran when it opened: {attempts}");
+    assert!((60..=200).contains(&probes), "every half minute to a minute: {probes}");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_message_that_fails_and_fails_stops_nobody() {
+    let bench = Bench::new().await;
+    let users = bench.sign_ups(1).await;
+    bench.destination.answers(users[0], [retry()]);
+    let running = bench.start().await;
+    bench.until(20 * MINUTE, || bench.destination.attempts(users[0]).len() >= 8).await;
+    assert_eq!(bench.count("circuit_opened"), 0);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_of_failures_over_several_messages_opens_it_though_the_probe_passes() {
+    let bench = Bench::new().await;
+    for user in bench.sign_ups(5).await {
+        bench.destination.answers(user, [retry(), done()]);
+    }
+    let running = bench.start().await;
+    bench.until_empty(5 * MINUTE).await;
+    running.stop().await;
+    assert_eq!(bench.count("circuit_opened"), 1);
+    assert_eq!(bench.count("done"), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn writes_that_fail_for_an_hour_behind_a_probe_that_passes_dead_letter_nothing() {
+    let bench = Bench::new().await;
+    let users = bench.sign_ups(30).await;
+    for user in &users {
+        bench.destination.answers(*user, [retry()]);
+    }
+    let running = bench.start().await;
+    tokio::time::sleep(HOUR).await;
+    let attempts = bench.destination.users_attempted().len();
+    assert!(attempts < 3000, "it is not hammered: {attempts}");
+    for user in users {
+        bench.destination.answers(user, [done()]);
+    }
+    bench.until_empty(5 * MINUTE).await;
+    running.stop().await;
+    assert!(bench.dead_letters().await.is_empty());
+}

@@ -1,0 +1,92 @@
+//! A thousand histories under simulated time. A red one says how to replay it: `make simulate SEED=n`.
+
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicU64, Ordering},
+    thread::{available_parallelism, scope},
+    time::Duration,
+};
+
+use usher_sandbox::Vendor;
+use usher_tests::simulation::{Options, Report, run};
+
+/// How many seeds are tried unless `USHER_SEEDS` says otherwise.
+const SEEDS: u64 = 1000;
+
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
+}
+
+/// Runs the histories of all seeds on all cores; returns the reports of the green ones.
+fn all(seeds: std::ops::Range<u64>, options: impl Fn(u64) -> Options + Sync) -> Vec<Report> {
+    let next = AtomicU64::new(seeds.start);
+    let work = || {
+        let mut results = vec![];
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.end {
+                return results;
+            }
+            results.push((seed, run(&options(seed))));
+        }
+    };
+    let results: Vec<_> = scope(|threads| {
+        let cores = available_parallelism().map_or(1, usize::from);
+        let workers: Vec<_> = (0..cores).map(|_| threads.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    let red: Vec<_> = results
+        .iter()
+        .filter_map(|(seed, result)| Some(format!("make simulate SEED={seed}   {}", result.as_ref().err()?)))
+        .collect();
+    assert!(red.is_empty(), "{} of {} red:\n{}", red.len(), results.len(), red.join("\n"));
+    results.into_iter().filter_map(|(_, result)| result.ok()).collect()
+}
+
+#[test]
+fn a_thousand_histories_leave_one_customer_or_one_dead_letter_for_each_sign_up() {
+    let reports = all(0..setting("USHER_SEEDS").unwrap_or(SEEDS), Options::of);
+    // The histories must be worth their name: faults hit, and lead to every kind of ending.
+    let faults: u64 = reports.iter().map(|report| report.faults).sum();
+    let reasons: BTreeSet<_> =
+        reports.iter().flat_map(|r| &r.dead_letters).map(|(reason, _)| reason.as_str()).collect();
+    println!("{} histories, {faults} faults, dead letters by reason: {reasons:?}", reports.len());
+    assert!(faults > reports.len() as u64);
+    assert!(reasons.contains("StripeRejected"), "{reasons:?}");
+}
+
+#[test]
+fn one_seed_replays_with_its_options_printed() {
+    let options = Options::of(setting("USHER_SEED").unwrap_or(7));
+    println!("{options:#?}");
+    let report = run(&options).unwrap_or_else(|problem| panic!("{problem}"));
+    println!("{report:#?}");
+}
+
+#[test]
+fn the_same_seed_is_the_same_history() {
+    for seed in 0..20 {
+        assert_eq!(run(&Options::of(seed)), run(&Options::of(seed)), "seed {seed}");
+    }
+}
+
+#[test]
+fn an_hours_outage_of_any_vendor_dead_letters_nothing() {
+    for vendor in Vendor::ALL {
+        let outage = Some((vendor, Duration::from_secs(120)));
+        let reports = all(0..20, |seed| Options { outage, ..Options::quiet(seed, 40) });
+        for report in reports {
+            assert_eq!(report.dead_letters, [], "{vendor:?}");
+            assert!(report.quiet_after > 3600, "{vendor:?}");
+        }
+    }
+}
+
+#[test]
+fn entries_up_to_45_minutes_late_and_out_of_order_are_all_published_once() {
+    let reports = all(0..20, |seed| Options { stragglers: 0.5, ..Options::quiet(seed, 40) });
+    for report in reports {
+        assert_eq!(report.counts["published"], 40, "{report:?}");
+        assert_eq!(report.counts["received"], 40);
+    }
+}
