@@ -26,4 +26,4 @@ simulate: ## Replay one seed of the simulation: make simulate SEED=7
 	USHER_SEED=$(SEED) cargo test -p usher-tests --test simulation -- --nocapture one_seed_replays
 
 bench: build ## Messages a second beside the official Python SDK, sign-ups a second, memory: prints a table
-	cargo run --release -p usher-tests --bin usher-bench
+	target/release/usher-bench

@@ -16,8 +16,8 @@ use crate::{
 /// Runs the producer as its settings say, until it is told to stop or has done what it was asked for.
 ///
 /// # Errors
-/// [`Failure::Setting`] if a setting or the checkpoint is wrong, [`Failure::Unavailable`] if Entra or the
-/// broker can't be used or, with `--once`, a poll did not go through.
+/// [`Failure::Setting`] if a setting or the checkpoint is wrong or our credentials are refused,
+/// [`Failure::Unavailable`] if Entra or the broker can't be reached or, with `--once`, a poll did not go through.
 pub async fn start(settings: Settings, shutdown: Shutdown) -> Result<(), Failure> {
     let http = settings.http.client().map_err(|error| Failure::setting("USHER_EXTRA_CA_FILE", error))?;
     let graph = settings.entra.graph(http, Clock::system());
@@ -26,7 +26,7 @@ pub async fn start(settings: Settings, shutdown: Shutdown) -> Result<(), Failure
     let store = FileCheckpoint::new(settings.checkpoint.clone());
     let found = Checkpoint::open(&store, &settings.policy(), Clock::system().now()).await.map_err(setting)?;
     let Some(bus) = bus else { return dry_run(&settings, graph, &found, &shutdown).await };
-    let publisher = bus.publisher(settings.bus.topic()).await.map_err(no_bus)?;
+    let publisher = bus.publisher(settings.bus.topic()).await.map_err(|error| no_bus(&settings, error))?;
     let ended = run(&settings, graph, publisher, store, shutdown).await;
     bus.close().await;
     ended
@@ -58,14 +58,16 @@ async fn run(
     shutdown: Shutdown,
 ) -> Result<(), Failure> {
     let health = Health::new();
-    let mut producer = producer(settings, graph, publisher, Box::new(store), health.clone()).await?;
     if settings.once {
+        let mut producer = producer(settings, graph, publisher, Box::new(store), health).await?;
         return producer.once(&shutdown).await.map_err(not_through);
     }
+    // Before the checkpoint is written for the first time: a wrong address must leave nothing behind.
     let served = match settings.health_addr {
         Some(address) => Some(health.serve(address, shutdown.clone()).await?),
         None => None,
     };
+    let mut producer = producer(settings, graph, publisher, Box::new(store), health).await?;
     let address = served.as_ref().map(|(bound, _)| bound);
     usher_service::announce(&json!({ "service": "producer", "health": address }));
     producer.run(shutdown).await;
@@ -94,13 +96,20 @@ fn setting(error: CheckpointError) -> Failure {
 }
 
 fn no_token(error: CredentialError) -> Failure {
-    Failure::Unavailable(format!("{error}: {}", error.remedy()))
+    let said = format!("{error}: {}", error.remedy());
+    match error.setting() {
+        Some(setting) => Failure::setting(setting, said),
+        None => Failure::Unavailable(said),
+    }
 }
 
-fn no_bus(error: BusError) -> Failure {
+fn no_bus(settings: &Settings, error: BusError) -> Failure {
     let check = match error {
+        BusError::Unauthorized { .. } => {
+            let said = format!("{error}: check that the key or identity may send to the topic");
+            return Failure::setting(settings.bus.credential_setting(), said);
+        }
         BusError::NotFound { .. } => "check SERVICEBUS_TOPIC, and that the topic has been made",
-        BusError::Unauthorized { .. } => "check that the key or identity may send to the topic",
         _ => {
             "check SERVICEBUS_CONNECTION_STRING or SERVICEBUS_NAMESPACE, and whether the network lets us through"
         }

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use clap::{Args, Parser};
-use usher_bus::{Bus, BusSettings, Entity, Receiver, ServiceBus};
+use usher_bus::{Bus, BusError, BusSettings, Entity, Receiver, ServiceBus};
 use usher_service::{Failure, Shutdown};
 
 use super::{Whose, failure, letter::Letter, page::Pages};
@@ -83,7 +83,10 @@ async fn open(
 ) -> Result<(ServiceBus, Arc<dyn Receiver>), Failure> {
     let bus = ServiceBus::connect(settings, extra_ca).map_err(|e| Failure::setting(e.setting(), e))?;
     let entity = Entity::subscription(settings.topic(), subscription).dead_letters();
-    let receiver = bus.receiver(&entity).await.map_err(failure)?;
+    let receiver = bus.receiver(&entity).await.map_err(|error| match error {
+        BusError::Unauthorized { .. } => Failure::setting(settings.credential_setting(), error),
+        other => failure(other),
+    })?;
     Ok((bus, receiver))
 }
 

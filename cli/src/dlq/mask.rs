@@ -21,9 +21,11 @@ pub(crate) fn event(event: Value) -> Value {
     }
 }
 
-/// A text that may be personal, masked: its first letter, unless that would be half of it.
+/// A text that may be personal, masked: its first letter, unless that would be half of it, or a whole name: the
+/// scripts in which one character can be one are those without capitals.
 pub(crate) fn text(text: &str) -> String {
-    let first = text.chars().next().filter(|_| text.chars().nth(2).is_some());
+    let has_case = |letter: &char| letter.is_uppercase() || letter.is_lowercase();
+    let first = text.chars().next().filter(has_case).filter(|_| text.chars().nth(2).is_some());
     format!("{}***", first.map(String::from).unwrap_or_default())
 }
 
@@ -45,7 +47,21 @@ fn fields(object: Map<String, Value>, mut mask: impl FnMut(&str, Value) -> Value
 }
 
 fn except(harmless: &[&str], name: &str, value: Value) -> Value {
-    if harmless.contains(&name) { value } else { hidden(value) }
+    if harmless.contains(&name) { codes(value) } else { hidden(value) }
+}
+
+/// A field that should hold ids and the like may hold anything in a message that is no event of ours.
+fn codes(value: Value) -> Value {
+    match value {
+        Value::String(it) if !is_code(&it) => Value::String(text(&it)),
+        Value::Array(items) => Value::Array(items.into_iter().map(codes).collect()),
+        Value::Object(object) => Value::Object(fields(object, |_, value| codes(value))),
+        other => other,
+    }
+}
+
+fn is_code(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_graphic() && b != b'@')
 }
 
 /// The shape stays, the values go; absence is worth showing.
@@ -87,8 +103,17 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_business_in_a_field_for_ids_is_masked() {
+        let masked = event(json!({
+            "id": "ada@example.com", "subject": "Ada Lovelace", "data": { "audit": { "id": "Łukasz" } },
+        }));
+        assert_eq!(masked, json!({ "id": "a***", "subject": "A***", "data": { "audit": { "id": "Ł***" } } }));
+    }
+
+    #[test]
     fn a_short_name_does_not_show_at_all() {
         assert_eq!([text("李"), text("Bo"), text("Ada"), text("")], ["***", "***", "A***", "***"]);
+        assert_eq!([text("欧阳小明"), text("陈浩然"), text("Ελένη")], ["***", "***", "Ε***"]);
     }
 
     #[test]

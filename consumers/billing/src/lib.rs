@@ -60,7 +60,7 @@ impl Handler for Billing {
         })?;
         self.graph.probe().await.map_err(|error| Down {
             vendor: "Entra",
-            credential: "ENTRA_CLIENT_SECRET",
+            credential: error.credential_setting(),
             failure: error.into(),
         })
     }

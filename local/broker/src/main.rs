@@ -36,7 +36,7 @@ async fn serve(settings: Settings, shutdown: Shutdown) -> Result<(), Failure> {
 fn unopened(error: OpenError) -> Failure {
     match &error {
         OpenError::Listen { .. } => Failure::Unavailable(error.to_string()),
-        OpenError::Store(store) if store.is_setting() => Failure::setting("--data", error),
+        OpenError::Store(store) if store.is_setting() => Failure::setting("USHER_BROKER_DATA", error),
         OpenError::Store(_) => Failure::Unavailable(error.to_string()),
     }
 }

@@ -88,7 +88,7 @@ impl Settings {
 
 fn topology(path: &Path) -> Result<Topology, Failure> {
     let wrong = |problem: &dyn std::fmt::Display| {
-        Failure::setting("--config", format!("{}: {problem}", path.display()))
+        Failure::setting("USHER_BROKER_CONFIG", format!("{}: {problem}", path.display()))
     };
     let text = std::fs::read_to_string(path).map_err(|error| wrong(&error))?;
     Topology::from_emulator_config(&text).map_err(|error| wrong(&error))
@@ -96,13 +96,13 @@ fn topology(path: &Path) -> Result<Topology, Failure> {
 
 fn tls(certificate: &Path, key: &Path) -> Result<ServerConfig, Failure> {
     let wrong_certificate = |problem: &dyn std::fmt::Display| {
-        Failure::setting("--tls-cert", format!("{}: {problem}", certificate.display()))
+        Failure::setting("USHER_BROKER_TLS_CERT", format!("{}: {problem}", certificate.display()))
     };
     let chain = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| wrong_certificate(&error))?;
     let private = PrivateKeyDer::from_pem_file(key)
-        .map_err(|error| Failure::setting("--tls-key", format!("{}: {error}", key.display())))?;
+        .map_err(|error| Failure::setting("USHER_BROKER_TLS_KEY", format!("{}: {error}", key.display())))?;
     ServerConfig::builder()
         .with_no_client_auth()
         .with_single_cert(chain, private)

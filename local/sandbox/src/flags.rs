@@ -52,6 +52,12 @@ pub(crate) struct Flags {
     /// The most audit entries on a page.
     #[arg(long, default_value_t = 100, value_name = "N")]
     audit_page_size: usize,
+    /// The audit log's requests in 10 seconds.
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    audit_requests: u32,
+    /// Graph's writes to the directory in 150 seconds.
+    #[arg(long, default_value_t = 3_000, value_name = "N")]
+    directory_writes: u32,
     /// For how long a new user is 404, at most.
     #[arg(long, default_value = "2s", value_parser = time, value_name = "TIME")]
     replication_lag: Duration,
@@ -95,9 +101,11 @@ impl Flags {
             straggler_max: self.straggler_max,
         };
         let usual = SandboxSettings::default();
+        let requests = (self.audit_requests, usual.audit.requests.1);
         Ok(SandboxSettings {
             seed: self.seed,
-            audit: AuditSettings { latency, page_size: self.audit_page_size, ..usual.audit },
+            audit: AuditSettings { latency, page_size: self.audit_page_size, requests, ..usual.audit },
+            directory_writes: (self.directory_writes, usual.directory_writes.1),
             replication_lag: Duration::ZERO..=self.replication_lag,
             stripe: StripeSettings {
                 search_lag: self.search_lag,

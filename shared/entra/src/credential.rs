@@ -50,6 +50,16 @@ pub enum CredentialError {
 }
 
 impl CredentialError {
+    /// The setting at fault; none if waiting may help.
+    pub fn setting(&self) -> Option<&'static str> {
+        match self {
+            Self::Refused { aadsts: Some(700_016), .. } => Some("ENTRA_CLIENT_ID"),
+            Self::Refused { aadsts: Some(90_002), .. } => Some("ENTRA_TENANT_ID"),
+            Self::Refused { .. } => Some("ENTRA_CLIENT_SECRET"),
+            Self::Transient(_) | Self::Transport(_) | Self::Unreadable => None,
+        }
+    }
+
     /// Which setting to look at, for the causes that can be told from Entra's number.
     /// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
     pub fn remedy(&self) -> &'static str {

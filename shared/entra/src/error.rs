@@ -80,6 +80,15 @@ impl GraphError {
         matches!(class, FailureClass::Transient | FailureClass::Unreachable)
     }
 
+    /// The setting to look at first if our credentials are refused.
+    pub fn credential_setting(&self) -> &'static str {
+        match self {
+            Self::Credential(error) => error.setting().unwrap_or("ENTRA_CLIENT_SECRET"),
+            // A good token without the right to ask: the app lacks a permission.
+            _ => "ENTRA_CLIENT_ID",
+        }
+    }
+
     pub(crate) fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>) -> Self {
         Self::Unreadable { at: error.path().to_string() }
     }

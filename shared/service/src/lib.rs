@@ -8,6 +8,7 @@ mod exit;
 mod health;
 mod run;
 mod shutdown;
+mod wrong_setting;
 
 pub use exit::Failure;
 pub use health::{Health, Status};

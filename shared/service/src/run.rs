@@ -5,7 +5,7 @@ use std::{ffi::OsString, future::Future, process::ExitCode};
 use clap::{Parser, error::ErrorKind};
 use tokio::runtime::Runtime;
 
-use crate::{Failure, Shutdown, exit::SETTINGS};
+use crate::{Failure, Shutdown, exit::SETTINGS, wrong_setting};
 
 /// Runs a binary: settings from flags and environment, telemetry, the work, a drained end.
 ///
@@ -16,7 +16,7 @@ where
     F: FnOnce(S, Shutdown) -> W,
     W: Future<Output = Result<(), Failure>>,
 {
-    let settings = match settings::<S>(std::env::args_os()) {
+    let settings = match settings::<S>(name, std::env::args_os()) {
         Ok(settings) => settings,
         Err(code) => return code,
     };
@@ -57,12 +57,15 @@ where
 }
 
 /// Help and version go to standard output with code 0; anything that clap can't take exits with 64.
-fn settings<S: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<S, ExitCode> {
-    let command = without_env_values(S::command());
-    let parsed = command.try_get_matches_from(args).and_then(|matches| S::from_arg_matches(&matches));
+fn settings<S: Parser>(name: &str, args: impl IntoIterator<Item = OsString>) -> Result<S, ExitCode> {
+    let mut command = without_env_values(S::command());
+    let parsed = command.try_get_matches_from_mut(args).and_then(|matches| S::from_arg_matches(&matches));
     parsed.map_err(|error| {
-        // Nowhere to complain if the terminal is gone.
-        let _ = error.print();
+        match wrong_setting::explain(&command, &error) {
+            Some(problem) => eprintln!("{name}: {problem}"),
+            // Nowhere to complain if the terminal is gone.
+            None => _ = error.print(),
+        }
         match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
             _ => ExitCode::from(SETTINGS),

@@ -90,7 +90,7 @@ async fn consume<C: Consumer>(
     let consumer = prepare::<C>(&settings, own)?;
     let entity = entity::<C>(&settings);
     let bus = connect(&settings)?;
-    let receiver = bus.receiver(&entity).await.map_err(|e| unavailable(&e))?;
+    let receiver = bus.receiver(&entity).await.map_err(|e| failure(&settings, &e))?;
     check_credentials(&consumer).await?;
     let health = Health::new();
     let served = match settings.health_addr {
@@ -117,7 +117,7 @@ async fn consume<C: Consumer>(
         // It only answers questions: that it ended badly changes nothing.
         let _ = serving.await;
     }
-    ended.map_err(|e| unavailable(&e))
+    ended.map_err(|e| failure(&settings, &e))
 }
 
 async fn replay<C: Consumer>(
@@ -128,7 +128,8 @@ async fn replay<C: Consumer>(
 ) -> Result<(), Failure> {
     let consumer = prepare::<C>(&settings, own)?;
     let bus = connect(&settings)?;
-    let receiver = bus.receiver(&entity::<C>(&settings).dead_letters()).await.map_err(|e| unavailable(&e))?;
+    let receiver = bus.receiver(&entity::<C>(&settings).dead_letters()).await;
+    let receiver = receiver.map_err(|e| failure(&settings, &e))?;
     check_credentials(&consumer).await?;
     let max_age = settings.max_event_age.or(C::MAX_EVENT_AGE);
     let limits = Subscriber::replay_limits(settings.limits);
@@ -143,7 +144,7 @@ async fn replay<C: Consumer>(
     );
     let summary = subscriber.replay(&filter, &shutdown, &mut print).await;
     bus.close().await;
-    conclude(&summary.map_err(|e| unavailable(&e))?)
+    conclude(&summary.map_err(|e| failure(&settings, &e))?)
 }
 
 fn prepare<C: Consumer>(settings: &SubscriberSettings, own: C::Settings) -> Result<C, Failure> {
@@ -171,9 +172,9 @@ async fn check_credentials<C: Consumer>(consumer: &C) -> Result<(), Failure> {
     }
 }
 
-fn unavailable(error: &BusError) -> Failure {
+fn failure(settings: &SubscriberSettings, error: &BusError) -> Failure {
     match error {
-        BusError::Unauthorized { .. } => Failure::setting("SERVICEBUS_CONNECTION_STRING", error),
+        BusError::Unauthorized { .. } => Failure::setting(settings.bus.credential_setting(), error),
         _ => Failure::Unavailable(error.to_string()),
     }
 }

@@ -2,10 +2,12 @@
 
 use std::{
     collections::BTreeSet,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use tempfile::TempDir;
 use usher_bus::{Bus, BusError, BusSettings, Renewal, ServiceBus, Settlement};
 
 use crate::{
@@ -153,32 +155,49 @@ async fn credit_withdrawn_again_and_again_under_load_stays_a_bound_and_loses_not
 }
 
 #[tokio::test]
-async fn amqp_travels_inside_websockets() {
+async fn amqp_travels_inside_websockets_with_and_without_tls() {
+    let websockets = ["--servicebus-transport", "websockets"];
     let broker = Broker::start().await;
-    let settings = settings_for(broker.address, "SAS_KEY_VALUE", &["--servicebus-transport", "websockets"]);
-    there_and_back(&connect(&settings)).await;
+    there_and_back(&connect(&settings_for(broker.address, "SAS_KEY_VALUE", &websockets))).await;
+
+    let certificate = Certificate::for_this_machine();
+    let broker = Broker::start_with(&certificate.flags()).await;
+    let settings = tls_settings_for(broker.address, &websockets);
+    there_and_back(&ServiceBus::connect(&settings, Some(&certificate.chain)).unwrap()).await;
 }
 
 #[tokio::test]
 async fn tls_is_trusted_by_the_extra_ca_and_by_nothing_less() {
-    let files = tempfile::tempdir().unwrap();
-    let (certificate, key) = (files.path().join("cert.pem"), files.path().join("key.pem"));
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    std::fs::write(&certificate, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    let flags = ["--tls-cert", certificate.to_str().unwrap(), "--tls-key", key.to_str().unwrap()];
-    let broker = Broker::start_with(&flags).await;
+    let (ours, other) = (Certificate::for_this_machine(), Certificate::for_this_machine());
+    let broker = Broker::start_with(&ours.flags()).await;
+    let settings = tls_settings_for(broker.address, &[]);
+    there_and_back(&ServiceBus::connect(&settings, Some(&ours.chain)).unwrap()).await;
 
-    for transport in ["amqp", "websockets"] {
-        let settings = tls_settings_for(broker.address, &["--servicebus-transport", transport]);
-        there_and_back(&ServiceBus::connect(&settings, Some(&certificate)).unwrap()).await;
-    }
-    let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let other_certificate = files.path().join("other.pem");
-    std::fs::write(&other_certificate, other.cert.pem()).unwrap();
-    let bus = ServiceBus::connect(&tls_settings_for(broker.address, &[]), Some(&other_certificate)).unwrap();
+    let bus = ServiceBus::connect(&settings, Some(&other.chain)).unwrap();
     let error = within(bus.publisher("signups")).await.map(drop).unwrap_err();
     assert!(matches!(&error, BusError::Unavailable(why) if why.contains("certificate")), "{error:?}");
+}
+
+/// A certificate for `localhost` that signs itself, and its key, in files.
+struct Certificate {
+    chain: PathBuf,
+    key: PathBuf,
+    _home: TempDir,
+}
+
+impl Certificate {
+    fn for_this_machine() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let (chain, key) = (home.path().join("cert.pem"), home.path().join("key.pem"));
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        std::fs::write(&chain, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        Self { chain, key, _home: home }
+    }
+
+    fn flags(&self) -> [&str; 4] {
+        ["--tls-cert", self.chain.to_str().unwrap(), "--tls-key", self.key.to_str().unwrap()]
+    }
 }
 
 async fn there_and_back(bus: &ServiceBus) {

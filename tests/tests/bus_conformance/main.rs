@@ -3,6 +3,8 @@
 //! Every check runs against the Service Bus adapter speaking to a real `usher-broker` process, and against the same
 //! state machine held in memory, on which the simulations run. What only a network can do to us is in `adapter`.
 
+#![allow(clippy::unwrap_used, reason = "all of it is test code, helpers included")]
+
 mod adapter;
 mod broker;
 mod checks;

@@ -14,7 +14,8 @@ fn stripe() -> Stripe {
 
 fn answer(status: u16, kind: &str, code: &str, headers: &[(&'static str, &'static str)]) -> StripeError {
     let code = Some(code).filter(|code| !code.is_empty());
-    let body = json!({ "error": { "type": kind, "code": code, "message": "No: ada@example.com" } }).to_string();
+    let body =
+        json!({ "error": { "type": kind, "code": code, "message": "No: ada@example.com" } }).to_string();
     let mut response = http::Response::builder().status(status);
     for (name, value) in headers {
         response = response.header(*name, *value);

@@ -38,7 +38,8 @@ pub(crate) async fn shake(
         }
         header = read_header(stream, input).await?;
     }
-    stream.write_all(&AMQP_HEADER).await?;
+    say(stream, &AMQP_HEADER).await?;
+    stream.flush().await?;
     // A peer of another version reads from our header what it should have sent (2.2).
     Ok((header == AMQP_HEADER).then_some(access))
 }
@@ -47,6 +48,7 @@ async fn log_in(stream: &mut Stream, input: &mut BytesMut, key: &SasKey) -> io::
     let mut out = BytesMut::from(&SASL_HEADER[..]);
     outgoing::sasl_mechanisms(&mut out, &MECHANISMS);
     stream.write_all_buf(&mut out).await?;
+    stream.flush().await?;
     let access = loop {
         if let Some(frame) = frame::first(input).map_err(invalid)? {
             let access = judge(frame.body, key).unwrap_or(None);
@@ -56,8 +58,10 @@ async fn log_in(stream: &mut Stream, input: &mut BytesMut, key: &SasKey) -> io::
         }
         read_more(stream, input).await?;
     };
+    out.clear();
     outgoing::sasl_outcome(&mut out, access.is_some());
-    stream.write_all_buf(&mut out).await?;
+    say(stream, &out).await?;
+    stream.flush().await?;
     Ok(access)
 }
 
@@ -84,6 +88,12 @@ fn is_key(response: &[u8], key: &SasKey) -> bool {
     let mut parts = response.splitn(3, |byte| *byte == 0).skip(1);
     let (Some(name), Some(password)) = (parts.next(), parts.next()) else { return false };
     std::str::from_utf8(name).is_ok_and(|name| key.is(name, password))
+}
+
+/// A WebSocket and TLS hold back what isn't flushed.
+async fn say(stream: &mut Stream, bytes: &[u8]) -> io::Result<()> {
+    stream.write_all(bytes).await?;
+    stream.flush().await
 }
 
 async fn read_header(stream: &mut Stream, input: &mut BytesMut) -> io::Result<[u8; 8]> {

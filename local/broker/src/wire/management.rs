@@ -7,8 +7,9 @@ use uuid::Uuid;
 use super::{
     codec::{
         fault::Fault,
+        items::Items,
         message::{Sections, Stamp, deliver},
-        reader::{Items, Malformed, Reader, Value},
+        reader::{Malformed, Reader, Value},
         write,
     },
     reply,

@@ -1,12 +1,10 @@
 //! AMQP 1.0 in front of the machine, as the official Service Bus SDKs expect it.
 //!
 //! In the order of a conversation: the [`server`] accepts, [`transport`] finds out what is spoken, [`handshake`]
-//! logs in, [`connection`] moves bytes, [`peer`] takes in frames, [`attach`] opens links and takes in what comes
-//! on them, [`work`] calls the machine through the [`hub`] and answers once the store has it, and [`session`]
+//! logs in, [`connection`] moves bytes, [`peer`] takes in frames and opens links, [`work`] calls the machine through the [`hub`] and answers once the store has it, and [`session`]
 //! sends what the queues give.
 
 mod access;
-mod attach;
 mod codec;
 mod connection;
 mod handshake;

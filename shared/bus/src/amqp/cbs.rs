@@ -52,7 +52,7 @@ impl Claim {
         ];
         let answer = self.rpc.ask(properties, Value::String(token.text.expose_secret().to_owned())).await?;
         self.check(&answer)?;
-        Ok(self.namespace.clock.until(token.expires).mul_f64(RENEW_AFTER).max(SHORTEST_WAIT))
+        Ok(renew_after(self.namespace.clock.until(token.expires)))
     }
 
     /// Renews the token for ever. A failure is only logged: if it lasts, the broker ends the link, and whoever then
@@ -76,5 +76,21 @@ impl Claim {
             500.. => Err(BusError::Unavailable(condition)),
             _ => Err(by_condition(&self.entity, &condition)),
         }
+    }
+}
+
+/// When to renew a token that is valid for this much longer.
+fn renew_after(validity: Duration) -> Duration {
+    validity.mul_f64(RENEW_AFTER).max(SHORTEST_WAIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_renewed_well_before_it_runs_out_but_never_in_a_hurry() {
+        assert_eq!(renew_after(Duration::from_secs(3600)), Duration::from_secs(2700));
+        assert_eq!(renew_after(Duration::ZERO), SHORTEST_WAIT);
     }
 }

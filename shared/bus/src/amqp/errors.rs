@@ -14,12 +14,7 @@ use crate::{BusError, Settlement};
 
 const LOCK_LOST: &str = "com.microsoft:message-lock-lost";
 /// The condition under which a message is dead-lettered: ours to send, and some brokers echo it.
-const DEAD_LETTER: &str = "com.microsoft:dead-letter";
-
-/// The condition to send with a message that is to be dead-lettered.
-pub(crate) fn dead_letter() -> &'static str {
-    DEAD_LETTER
-}
+pub(crate) const DEAD_LETTER: &str = "com.microsoft:dead-letter";
 
 /// The error that a broker's error condition stands for. Names and conditions as in
 /// <https://learn.microsoft.com/azure/service-bus-messaging/service-bus-amqp-troubleshoot>.

@@ -21,7 +21,7 @@ pub(crate) use backoff::{Backoff, backoff};
 pub(crate) use connection::Connection;
 pub(crate) use convert::{WireBody, WireSendable, delivery, to_wire};
 pub(crate) use errors::{
-    attach_receiver_error, attach_sender_error, dead_letter, link_error, send_error, verdict, wire_error,
+    DEAD_LETTER, attach_receiver_error, attach_sender_error, link_error, send_error, verdict, wire_error,
 };
 pub(crate) use management::Management;
 pub(crate) use namespace::Namespace;

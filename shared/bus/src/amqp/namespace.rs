@@ -87,3 +87,74 @@ fn refused(entity: &str, kind: &ErrorKind) -> BusError {
         _ => BusError::Unavailable("no token: the token endpoint can't be reached".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use azure_core::{
+        Error,
+        credentials::{AccessToken, TokenRequestOptions},
+    };
+    use secrecy::ExposeSecret;
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::settings::BusTransport;
+
+    const EXPIRES: OffsetDateTime = datetime!(2026-03-01 13:00 UTC);
+
+    /// Hands out one token, or fails in one way.
+    #[derive(Debug)]
+    struct Fake(Option<ErrorKind>);
+
+    #[async_trait::async_trait]
+    impl TokenCredential for Fake {
+        async fn get_token(
+            &self,
+            scopes: &[&str],
+            _: Option<TokenRequestOptions<'_>>,
+        ) -> azure_core::Result<AccessToken> {
+            assert_eq!(scopes, [SCOPE]);
+            match &self.0 {
+                None => Ok(AccessToken::new("eyJ", EXPIRES)),
+                Some(kind) => Err(Error::with_message(kind.clone(), "a@b.example is unknown")),
+            }
+        }
+    }
+
+    fn namespace(proof: Proof) -> Namespace {
+        let checked = Checked {
+            host: "contoso.servicebus.windows.net".into(),
+            port: 5671,
+            plain: true, // nothing is dialled
+            transport: BusTransport::Amqp,
+            identity: Identity::Ambient,
+        };
+        let clock = Clock::starting_at(datetime!(2026-03-01 12:00 UTC));
+        Namespace { dialer: Dialer::new(&checked, None).unwrap(), clock, proof }
+    }
+
+    #[tokio::test]
+    async fn a_token_of_entra_is_shown_as_it_is() {
+        let token = namespace(Proof::Entra(Arc::new(Fake(None)))).token("user-signups").await.unwrap();
+        assert_eq!((token.text.expose_secret(), token.kind, token.expires), ("eyJ", "jwt", EXPIRES));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_signs_a_token_for_the_entity_that_lasts_an_hour() {
+        let proof = Proof::Key { name: "billing".into(), key: "k".to_owned().into() };
+        let token = namespace(proof).token("user-signups").await.unwrap();
+        assert_eq!(token.expires, EXPIRES);
+        let start = "SharedAccessSignature sr=sb%3A%2F%2Fcontoso.servicebus.windows.net%2Fuser-signups&sig=";
+        assert!(token.text.expose_secret().starts_with(start));
+    }
+
+    #[tokio::test]
+    async fn a_credential_that_is_refused_is_not_tried_for_ever_and_not_quoted() {
+        for (kind, for_good) in [(ErrorKind::Credential, true), (ErrorKind::Io, false)] {
+            let failing = namespace(Proof::Entra(Arc::new(Fake(Some(kind)))));
+            let error = failing.token("user-signups").await.map(drop).unwrap_err();
+            assert_eq!(matches!(error, BusError::Unauthorized { .. }), for_good, "{error}");
+            assert!(!error.to_string().contains("a@b.example"), "{error}");
+        }
+    }
+}

@@ -28,7 +28,7 @@ use tokio::{sync::oneshot, task::unconstrained};
 use crate::{
     BusError, Delivery, LockToken, Settlement,
     amqp::{
-        Answers, Connection, Management, Namespace, WireBody, attach_receiver_error, dead_letter, delivery,
+        Answers, Connection, DEAD_LETTER, Management, Namespace, WireBody, attach_receiver_error, delivery,
         link_error,
     },
     message::{DEAD_LETTER_DESCRIPTION, DEAD_LETTER_REASON},
@@ -223,7 +223,7 @@ fn outcome(settlement: Settlement) -> TerminalDeliveryState {
             let mut info = Fields::new();
             info.insert(DEAD_LETTER_REASON.into(), Value::String(reason));
             info.insert(DEAD_LETTER_DESCRIPTION.into(), Value::String(description));
-            let condition = ErrorCondition::Custom(dead_letter().into());
+            let condition = ErrorCondition::Custom(DEAD_LETTER.into());
             let error = definitions::Error::new(condition, None, Some(info));
             TerminalDeliveryState::Rejected(Rejected { error: Some(error) })
         }

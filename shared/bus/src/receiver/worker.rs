@@ -123,17 +123,26 @@ impl Worker {
         }
         // What was allowed stays allowed even if the connection breaks in the next line.
         self.outstanding = self.outstanding.saturating_add(more);
+        let carried_out = self.carry_out(line, settlements, more, !withdrawals.is_empty()).await;
+        if !withdrawals.is_empty() {
+            self.outstanding = 0;
+            answer(withdrawals);
+        }
+        if go_on { carried_out.map(|()| true) } else { Ok(false) }
+    }
+
+    async fn carry_out(
+        &mut self,
+        line: &mut Line,
+        settlements: Vec<Settle>,
+        more: u32,
+        withdraw: bool,
+    ) -> Result<(), BusError> {
         line.settle(settlements).await?;
         if more > 0 {
             line.grant(more).await?;
         }
-        if !withdrawals.is_empty() {
-            let withdrawn = self.withdraw(line).await;
-            self.outstanding = 0;
-            answer(withdrawals);
-            withdrawn?;
-        }
-        Ok(go_on)
+        if withdraw { self.withdraw(line).await } else { Ok(()) }
     }
 
     /// Hands on what arrived; `false` if there is nothing to hand on.

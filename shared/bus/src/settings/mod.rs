@@ -89,6 +89,15 @@ impl BusSettings {
         &self.servicebus_topic
     }
 
+    /// The setting to mend if the broker refuses our credentials.
+    pub fn credential_setting(&self) -> &'static str {
+        if self.servicebus_namespace.as_deref().is_some_and(|name| !name.is_empty()) {
+            NAMESPACE
+        } else {
+            CONNECTION_STRING
+        }
+    }
+
     pub(crate) fn check(&self) -> Result<Checked, BusSettingsError> {
         if self.servicebus_topic.trim().is_empty() {
             return Err(BusSettingsError::new(TOPIC, "is empty"));

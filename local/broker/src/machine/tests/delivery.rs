@@ -131,7 +131,7 @@ fn addresses_are_found_in_every_spelling() {
     let bench = Bench::queue(|_| {});
     let work = Target::Queue(bench.id(WORK));
     for address in
-        ["work", "WORK", "/work/", "amqp://localhost/work", "sb://ns.servicebus.windows.net:5671/Work"]
+        ["work", "WORK", "/Work/", "amqp://localhost/work", "sb://ns.servicebus.windows.net:5671/Work"]
     {
         assert_eq!(bench.machine.find(address), Some(work), "{address}");
     }

@@ -1,6 +1,9 @@
 //! What a peer's frame says (AMQP 1.0, part 2.7). Only fields that the broker looks at are decoded.
 
-use super::reader::{Items, Malformed, Reader, Value};
+use super::{
+    items::Items,
+    reader::{Malformed, Reader, Value},
+};
 
 /// The descriptors of performatives.
 pub(crate) mod code {

@@ -9,6 +9,7 @@
 pub(crate) mod fault;
 pub(crate) mod frame;
 pub(crate) mod incoming;
+pub(crate) mod items;
 pub(crate) mod message;
 pub(crate) mod outgoing;
 pub(crate) mod reader;

@@ -52,8 +52,36 @@ pub(crate) struct Delivery {
     pub(crate) settled: bool,
 }
 
+/// Writes a performative of which `fields` writes the first `count` fields. All that the specification knows are
+/// sent, null where we have nothing to say: the Python SDK up to 7.14 takes none for left out.
 fn performative(out: &mut BytesMut, channel: u16, code: u8, count: u32, fields: impl FnOnce(&mut BytesMut)) {
-    frame::write(out, Kind::Amqp, channel, |out| write::composite(out, code, count, fields));
+    performative_with(out, channel, code, count, fields, &[]);
+}
+
+/// A performative with a payload behind it.
+fn performative_with(
+    out: &mut BytesMut,
+    channel: u16,
+    code: u8,
+    count: u32,
+    fields: impl FnOnce(&mut BytesMut),
+    payload: &[u8],
+) {
+    let all = match code {
+        code::OPEN => 10,
+        code::BEGIN => 8,
+        code::ATTACH => 14,
+        code::FLOW | code::TRANSFER => 11,
+        code::DISPOSITION => 6,
+        _ => count,
+    };
+    frame::write(out, Kind::Amqp, channel, |out| {
+        write::composite(out, code, all, |out| {
+            fields(out);
+            (count..all).for_each(|_| write::null(out));
+        });
+        out.put_slice(payload);
+    });
 }
 
 pub(crate) fn sasl_mechanisms(out: &mut BytesMut, mechanisms: &[&str]) {
@@ -158,21 +186,19 @@ pub(crate) fn parts(message: &[u8], max_frame: u32) -> impl Iterator<Item = Part
 
 /// Sends one part of a message.
 pub(crate) fn transfer(out: &mut BytesMut, delivery: &Delivery, part: Part<'_>) {
-    frame::write(out, Kind::Amqp, delivery.channel, |out| {
-        write::composite(out, code::TRANSFER, 6, |out| {
-            write::uint(out, delivery.handle);
-            if part.first {
-                write::uint(out, delivery.id);
-                write::binary(out, &delivery.tag);
-                write::uint(out, 0);
-            } else {
-                (0..3).for_each(|_| write::null(out));
-            }
-            write::boolean(out, delivery.settled);
-            write::boolean(out, part.more);
-        });
-        out.put_slice(part.payload);
-    });
+    let fields = |out: &mut BytesMut| {
+        write::uint(out, delivery.handle);
+        if part.first {
+            write::uint(out, delivery.id);
+            write::binary(out, &delivery.tag);
+            write::uint(out, 0);
+        } else {
+            (0..3).for_each(|_| write::null(out));
+        }
+        write::boolean(out, delivery.settled);
+        write::boolean(out, part.more);
+    };
+    performative_with(out, delivery.channel, code::TRANSFER, 6, fields, part.payload);
 }
 
 /// Settles deliveries `first` to `last`. `as_receiver`: they were sent to us.

@@ -8,7 +8,10 @@ use usher_bus::PropertyValue;
 use super::Sections;
 use crate::{
     machine::Facets,
-    wire::codec::reader::{Items, Malformed, Value},
+    wire::codec::{
+        items::Items,
+        reader::{Malformed, Value},
+    },
 };
 
 /// Looks it up. `size` is the size of the whole message in bytes.

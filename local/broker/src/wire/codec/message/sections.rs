@@ -1,7 +1,10 @@
 //! Where the sections of an encoded message lie.
 
 use super::section;
-use crate::wire::codec::reader::{Items, Malformed, Reader};
+use crate::wire::codec::{
+    items::Items,
+    reader::{Malformed, Reader},
+};
 
 /// A message cut at its sections. Each holds the section's value without its descriptor.
 #[derive(Clone, Copy, Debug, Default)]

@@ -2,21 +2,23 @@
 
 use bytes::BytesMut;
 
-use super::{
-    codec::{
-        fault::Fault,
-        incoming::{Attach, Transfer},
-        message::{Sections, admit},
-        outgoing::{self, Outcome},
+use super::{Peer, Refusal};
+use crate::{
+    machine::{MAX_MESSAGE_BYTES, QueueId, Target, address_key},
+    wire::{
+        codec::{
+            fault::Fault,
+            incoming::{Attach, Transfer},
+            message::{Sections, admit},
+            outgoing::{self, Outcome},
+        },
+        link::{Arrival, Incoming, Inlet, Link, Outgoing, Outlet},
+        management::{self, Request},
+        reply,
+        session::HANDLE_MAX,
+        work::{Answer, Place, Sent, Work},
     },
-    link::{Arrival, Incoming, Inlet, Link, Outgoing, Outlet},
-    management::{self, Request},
-    peer::{Peer, Refusal},
-    reply,
-    session::HANDLE_MAX,
-    work::{Answer, Place, Sent, Work},
 };
-use crate::machine::{MAX_MESSAGE_BYTES, QueueId, Target, address_key};
 
 const CBS: &str = "$cbs";
 const MANAGEMENT: &str = "/$management";

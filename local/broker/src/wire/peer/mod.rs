@@ -4,6 +4,9 @@
 //! is collected, done under one lock, and answered when the store has caught up. Then the queues are asked for
 //! what the peer has credit for.
 
+mod answer;
+mod attach;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
@@ -22,12 +25,12 @@ use super::{
         reader::Malformed,
     },
     hub::Hub,
-    link::{Link, Reply},
+    link::Link,
     sas::SasKey,
-    session::{FIRST_OUTGOING_ID, HANDLE_MAX, Session, Taken, WINDOW},
-    work::{Answer, Place, Ranges, Work, settlement_of},
+    session::{FIRST_OUTGOING_ID, HANDLE_MAX, Session, WINDOW},
+    work::{Answer, Place, Work, settlement_of},
 };
-use crate::store::{Progress, Ticket};
+use crate::store::Ticket;
 
 /// The highest channel, which limits the sessions of a connection.
 const CHANNEL_MAX: u16 = 255;
@@ -43,7 +46,7 @@ const MOST_WAITING_BYTES: usize = 16 << 20;
 
 /// What a frame was refused for, and with it the smallest thing that has to end.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Refusal {
+enum Refusal {
     Connection(Fault),
     Session(Fault),
     Link(u32, Fault),
@@ -64,12 +67,12 @@ impl From<Fault> for Refusal {
 
 #[derive(Debug)]
 pub(crate) struct Peer {
-    pub(super) hub: Arc<Hub>,
-    pub(super) key: SasKey,
-    pub(super) access: Access,
+    hub: Arc<Hub>,
+    key: SasKey,
+    access: Access,
     /// Notified when a queue that we have a link to gains a message.
-    pub(super) wake: Arc<Notify>,
-    pub(super) sessions: BTreeMap<u16, Session>,
+    wake: Arc<Notify>,
+    sessions: BTreeMap<u16, Session>,
     /// Channels of sessions that we ended and the peer has not yet: what is underway on them counts for nothing.
     ended: BTreeSet<u16>,
     open: Option<Open>,
@@ -237,116 +240,16 @@ impl Peer {
         Ok(())
     }
 
-    pub(super) fn session(&mut self, channel: u16) -> Result<&mut Session, Fault> {
+    fn session(&mut self, channel: u16) -> Result<&mut Session, Fault> {
         self.sessions.get_mut(&channel).ok_or(Fault::ILLEGAL_STATE)
     }
 
     /// Something to be done with the machine at the end of the turn.
-    pub(super) fn push(&mut self, work: Work) {
+    fn push(&mut self, work: Work) {
         if let Work::Send { sent, .. } = &work {
             self.waiting_bytes += sent.bytes;
         }
         self.work.push(work);
-    }
-
-    fn run_work(&mut self) {
-        if self.work.is_empty() {
-            return;
-        }
-        let work = std::mem::take(&mut self.work);
-        let (answers, ticket) = self
-            .hub
-            .transact(|machine, now| work.into_iter().map(|work| work.run(machine, now)).collect::<Vec<_>>());
-        self.waiting_answers += answers.len();
-        self.waiting.push_back((ticket, answers));
-    }
-
-    /// Gives the answers whose effects are on disk.
-    pub(crate) fn answer(&mut self, progress: &Progress, out: &mut BytesMut) {
-        let mut ranges = Ranges::default();
-        let mut any = false;
-        while self.waiting.front().is_some_and(|(ticket, _)| progress.covers(*ticket)) {
-            let (_, answers) = self.waiting.pop_front().unwrap_or_default();
-            self.waiting_answers -= answers.len();
-            answers.into_iter().for_each(|answer| self.give(answer, &mut ranges, out));
-            any = true;
-        }
-        ranges.write(out);
-        if any {
-            self.replenish(out);
-        }
-    }
-
-    fn give(&mut self, answer: Answer, ranges: &mut Ranges, out: &mut BytesMut) {
-        match answer {
-            Answer::Sent(sent, outcome) => {
-                self.waiting_bytes -= sent.bytes;
-                let Some(session) = self.at(sent.place) else { return };
-                if let Some(Link::Incoming(link)) = session.links.get_mut(&sent.handle) {
-                    link.answered();
-                }
-                if !sent.settled {
-                    ranges.add(out, sent.place.channel, true, sent.id, outcome);
-                }
-            }
-            Answer::Settled { place, id, outcome } => {
-                if self.at(place).is_some() {
-                    ranges.add(out, place.channel, false, id, outcome);
-                }
-            }
-            Answer::Reply { place, handle, message } => {
-                if let Some(Link::Outgoing(link)) =
-                    self.at(place).and_then(|session| session.links.get_mut(&handle))
-                {
-                    link.reply(Reply { tag: uuid::Uuid::new_v4().into_bytes(), message });
-                }
-            }
-            Answer::Silence => {}
-        }
-    }
-
-    fn at(&mut self, place: Place) -> Option<&mut Session> {
-        self.sessions.get_mut(&place.channel).filter(|session| session.serial == place.serial)
-    }
-
-    fn replenish(&mut self, out: &mut BytesMut) {
-        for session in self.sessions.values_mut() {
-            let flows: Vec<_> = session
-                .links
-                .iter_mut()
-                .filter_map(|(handle, link)| match link {
-                    Link::Incoming(link) => link.replenish().then(|| link.flow(*handle)),
-                    Link::Outgoing(_) => None,
-                })
-                .collect();
-            flows.into_iter().for_each(|flow| session.write_flow(out, Some(flow)));
-        }
-    }
-
-    /// Sends what the peer has credit and window for, as much as fits into a turn.
-    pub(crate) fn pump(&mut self, out: &mut BytesMut) {
-        if out.len() >= PUMP_BELOW {
-            return;
-        }
-        let max_frame = self.max_frame();
-        self.sessions.values_mut().for_each(|session| session.send_waiting(out, max_frame));
-        if self.sessions.values().any(Session::is_hungry) {
-            for taken in self.take() {
-                if let Some(session) = self.sessions.get_mut(&taken.channel) {
-                    session.deliver(&taken, out, &mut self.scratch, max_frame);
-                }
-            }
-            self.sessions.values_mut().for_each(|session| session.finish_drains(out));
-        }
-    }
-
-    fn take(&mut self) -> Vec<Taken> {
-        let mut taken = Vec::new();
-        let sessions = &mut self.sessions;
-        self.hub.transact(|machine, now| {
-            sessions.values_mut().for_each(|session| session.take(machine, now, &mut taken));
-        });
-        taken
     }
 
     /// Detaches the links whose token has expired and was not replaced.
@@ -356,7 +259,7 @@ impl Peer {
             let expired: Vec<_> = session
                 .links
                 .iter()
-                .filter(|(_, link)| !super::attach::is_open_to_all(link.address()))
+                .filter(|(_, link)| !attach::is_open_to_all(link.address()))
                 .filter_map(|(handle, link)| {
                     self.access.check(link.address(), now).err().map(|fault| (*handle, fault))
                 })

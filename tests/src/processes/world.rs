@@ -1,0 +1,255 @@
+//! A broker and the stand-in vendors, and how everything else is started beside them.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use clap::Parser;
+use tempfile::TempDir;
+use usher_bus::{Bus, BusSettings, Entity, Peeked, Receiver, ServiceBus};
+use usher_sandbox::{
+    CLIENT_ID, CLIENT_SECRET, SIGN_UP_APP_ID, STRIPE_KEY, TENANT_ID, marketing_consent_attribute,
+    stripe_customer_id_attribute,
+};
+use usher_service::Status;
+
+use super::{Control, Process, Program, eventually};
+
+/// Usher's own topic, with locks that are over soon: what a killed consumer held comes again while the test waits.
+const SHORT_LOCKS: &str = r#"{ "UserConfig": { "Namespaces": [ { "Name": "test", "Topics": [ {
+    "Name": "user-signups",
+    "Properties": { "RequiresDuplicateDetection": true, "DuplicateDetectionHistoryTimeWindow": "P1D" },
+    "Subscriptions": [ {
+        "Name": "billing",
+        "Properties": { "LockDuration": "PT5S", "MaxDeliveryCount": 10 },
+        "Rules": [ { "Name": "ours", "Properties": {
+            "FilterType": "Sql", "SqlFilter": { "SqlExpression": "replayTo IS NULL OR replayTo = 'billing'" }
+        } } ]
+    } ]
+} ] } ] } }"#;
+
+/// How a world differs from a quick one in good health.
+pub struct Options {
+    /// Locks of five seconds instead of a minute.
+    pub short_locks: bool,
+    /// How long a vendor takes for an answer, at most.
+    pub answer_time: &'static str,
+    /// What every process has in its environment besides its settings.
+    pub variables: Vec<(String, String)>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { short_locks: false, answer_time: "5ms", variables: Vec::new() }
+    }
+}
+
+/// A broker and the stand-in vendors.
+pub struct World {
+    /// The broker.
+    pub broker: Process,
+    /// A hold on the stand-in vendors.
+    pub control: Control,
+    options: Options,
+    sandbox: Process,
+    home: TempDir,
+}
+
+impl World {
+    /// Starts one.
+    pub async fn start(options: Options) -> Self {
+        let home = tempfile::tempdir().expect("there is room for temporary files");
+        let broker = broker(home.path(), &options, "127.0.0.1:0").start().await;
+        let sandbox = sandbox(home.path(), &options).start().await;
+        let control = Control::new(sandbox.announced("control"));
+        Self { broker, control, options, sandbox, home }
+    }
+
+    /// Where everything lies, the files with all that was said (`*.out`, `*.err`) included.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Starts the broker again, on the same port and with the same data.
+    pub async fn restart_broker(&mut self) {
+        let address = self.broker.announced("amqp").to_owned();
+        self.broker = broker(self.home(), &self.options, &address).start().await;
+    }
+
+    /// The connection string of the broker.
+    pub fn connection_string(&self) -> String {
+        connection_string(self.broker.announced("amqp"), "SAS_KEY_VALUE")
+    }
+
+    /// The producer, ready to be started.
+    pub fn producer(&self) -> Program {
+        self.program("usher-producer")
+            .with("CHECKPOINT", self.checkpoint().display().to_string())
+            .with("START_FROM", "1h")
+            // The audit log allows five requests in ten seconds.
+            .with("POLL_INTERVAL", "2s")
+            .with("SIGNUP_ACTORS", SIGN_UP_APP_ID.to_string())
+            .with("EVENT_ATTRIBUTES", marketing_consent_attribute())
+    }
+
+    /// The producer's checkpoint.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.home().join("checkpoint.json")
+    }
+
+    /// Billing, ready to be started.
+    pub fn billing(&self) -> Program {
+        self.program("usher-billing")
+            .with("STRIPE_SECRET_KEY", STRIPE_KEY)
+            .with("STRIPE_API_BASE", self.sandbox.announced("stripe"))
+            .with("STRIPE_CUSTOMER_ID_ATTRIBUTE", stripe_customer_id_attribute())
+    }
+
+    /// The command line, with the settings that an operator of this world has.
+    pub fn usher<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Program {
+        let operator = self.billing().without("HEALTH_ADDR");
+        operator.renamed("usher").args(args)
+    }
+
+    fn program(&self, name: &'static str) -> Program {
+        Program::new(name, self.home())
+            .with("SERVICEBUS_CONNECTION_STRING", self.connection_string())
+            .with("ENTRA_TENANT_ID", TENANT_ID.to_string())
+            .with("ENTRA_CLIENT_ID", CLIENT_ID.to_string())
+            .with("ENTRA_CLIENT_SECRET", CLIENT_SECRET)
+            .with("ENTRA_AUTHORITY_HOST", self.sandbox.announced("login"))
+            .with("GRAPH_ENDPOINT", self.sandbox.announced("graph"))
+            .with("USHER_EXTRA_CA_FILE", self.sandbox.announced("ca_file"))
+            .with("HEALTH_ADDR", "127.0.0.1:0")
+            .with_all(&self.options.variables)
+    }
+
+    /// A connection of the test's own to the broker.
+    pub fn bus(&self) -> ServiceBus {
+        ServiceBus::connect(&bus_settings(&self.connection_string()), None).expect("the settings are right")
+    }
+
+    /// A look into billing's subscription.
+    pub async fn queue(&self) -> Arc<dyn Receiver> {
+        self.bus().receiver(&subscription()).await.expect("the subscription is there")
+    }
+
+    /// A look into billing's dead-letter queue.
+    pub async fn dead_letters(&self) -> Arc<dyn Receiver> {
+        self.bus().receiver(&subscription().dead_letters()).await.expect("every subscription has one")
+    }
+
+    /// What a producer or a consumer counts, once it is as it should be.
+    pub async fn counts(&self, of: &Process, what: &str, is_right: impl Fn(&Counts) -> bool) -> Counts {
+        eventually(what, async || {
+            let status: Status = self.control.get_json(&of.health("status")).await;
+            let counts = Counts(status);
+            is_right(&counts).then_some(counts)
+        })
+        .await
+    }
+}
+
+/// What a test that failed needs to know, since the files are about to go.
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for entry in fs::read_dir(self.home()).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.extension().is_some_and(|extension| extension == "err") {
+                print_tail(&path);
+            }
+        }
+    }
+}
+
+/// Few lines and short ones: several processes have something to say.
+fn print_tail(path: &Path) {
+    const LINES: usize = 8;
+    const LONGEST: usize = 400;
+    let said = fs::read_to_string(path).unwrap_or_default();
+    let lines: Vec<_> = said.lines().collect();
+    if !lines.is_empty() {
+        eprintln!("--- {}", path.display());
+    }
+    for line in &lines[lines.len().saturating_sub(LINES)..] {
+        eprintln!("{}", &line[..line.floor_char_boundary(LONGEST)]);
+    }
+}
+
+/// What a service counts.
+#[derive(Clone, Debug)]
+pub struct Counts(Status);
+
+impl Counts {
+    /// One of the counts; 0 if nothing has been counted.
+    pub fn of(&self, what: &str) -> u64 {
+        self.0.counts.get(what).copied().unwrap_or_default()
+    }
+}
+
+/// All that can be seen through a receiver, up to a number that no test comes near.
+///
+/// # Panics
+/// If the broker can't be asked.
+pub async fn peek_all(queue: &dyn Receiver) -> Vec<Peeked> {
+    let mut all: Vec<Peeked> = Vec::new();
+    loop {
+        let from = all.last().map_or(0, |last| last.sequence_number + 1);
+        let page = queue.peek(from, 250).await.expect("the broker answers");
+        if page.is_empty() {
+            return all;
+        }
+        all.extend(page);
+    }
+}
+
+/// Settings for a broker on this machine with this key.
+pub fn connection_string(address: &str, key: &str) -> String {
+    format!(
+        "Endpoint=sb://{address};SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey={key};UseDevelopmentEmulator=true;"
+    )
+}
+
+fn bus_settings(connection_string: &str) -> BusSettings {
+    #[derive(Parser)]
+    struct Only {
+        #[command(flatten)]
+        bus: BusSettings,
+    }
+    Only::try_parse_from(["test", "--servicebus-connection-string", connection_string])
+        .expect("flags as the settings define them")
+        .bus
+}
+
+fn subscription() -> Entity {
+    Entity::subscription("user-signups", "billing")
+}
+
+fn broker(home: &Path, options: &Options, listen: &str) -> Program {
+    let data = home.join("broker").display().to_string();
+    let program = Program::new("usher-broker", home)
+        .args(["--listen", listen, "--data", &data])
+        .with("HEALTH_ADDR", "127.0.0.1:0")
+        .with_all(&options.variables);
+    if !options.short_locks {
+        return program;
+    }
+    let config = home.join("broker.json");
+    fs::write(&config, SHORT_LOCKS).expect("the test's folder can be written");
+    program.args(["--config".to_owned(), config.display().to_string()])
+}
+
+/// Stand-ins without delays, so that what a test waits for is what it is about.
+fn sandbox(home: &Path, options: &Options) -> Program {
+    let ca_file = home.join("ca.pem").display().to_string();
+    Program::new("usher-sandbox", home)
+        .args(["--ca-file", &ca_file, "--seed", "7", "--audit-page-size", "1000"])
+        .args(["--audit-latency", "0s", "--audit-latency-p99", "0s", "--stragglers", "0"])
+        .args(["--replication-lag", "0s", "--answer-time", options.answer_time])
+        .with_all(&options.variables)
+}

@@ -1,0 +1,174 @@
+//! SIGKILL where it hurts: in the end each effect shows once, nothing is lost and nothing doubled.
+
+#![allow(clippy::unwrap_used, reason = "all of it is test code, helpers included")]
+
+use std::{fs, time::Duration};
+
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+use usher_event::EventId;
+use usher_sandbox::TENANT_ID;
+use usher_tests::processes::{Options, Process, Program, World, eventually, peek_all};
+use uuid::Uuid;
+
+/// Users that the checkpoint of a large tenant knows already: they make it slow to write, so that the moment
+/// between the broker's answer and the new checkpoint is long enough to be hit.
+const KNOWN_USERS: u128 = 50_000;
+
+/// As [`World::start`], with locks that are over soon.
+async fn world() -> World {
+    World::start(Options { short_locks: true, ..Options::default() }).await
+}
+
+/// Waits until every effect shows once and no message is left anywhere.
+async fn all_is_well(world: &World, sign_ups: usize) {
+    eventually("each effect shows once", async || {
+        world.control.shows_each_effect_once(sign_ups).await.then_some(())
+    })
+    .await;
+    let queue = world.queue().await;
+    eventually("the queue is empty", async || peek_all(&*queue).await.is_empty().then_some(())).await;
+    assert_eq!(peek_all(&*world.dead_letters().await).await.len(), 0);
+}
+
+async fn sign_ups(world: &World, count: usize, a_second: u32) {
+    let order =
+        json!({ "sign_ups": { "count": count, "rate": a_second, "bystanders": 0, "short_lived": 0 } });
+    assert_eq!(world.control.order(order).await.len(), count);
+}
+
+/// The checkpoint of a tenant that has had many sign-ups within the last hour.
+fn write_large_checkpoint(world: &World) {
+    let now = "2026-01-01T00:00:00Z";
+    let settled = (0..KNOWN_USERS).map(|user| (Uuid::from_u128(user).to_string(), json!(now)));
+    let checkpoint = json!({
+        "version": 1, "tenantId": TENANT_ID, "start": now, "watermark": now, "anyRecognised": true,
+        "settled": settled.collect::<serde_json::Map<_, _>>(), "waiting": {},
+    });
+    fs::write(world.checkpoint(), checkpoint.to_string()).unwrap();
+}
+
+fn is_settled(world: &World, user: Uuid) -> bool {
+    let checkpoint: Value = serde_json::from_slice(&fs::read(world.checkpoint()).unwrap()).unwrap();
+    checkpoint["settled"].get(user.to_string()).is_some()
+}
+
+/// Kills the producer as soon as the broker has the message. True if the checkpoint did not have it yet.
+async fn kill_between_publish_and_checkpoint(world: &World, producer: &mut Process, user: Uuid) -> bool {
+    let id = EventId::of(TENANT_ID, user).to_string();
+    let queue = world.queue().await;
+    let deadline = Instant::now() + Duration::from_secs(60);
+    // As fast as the broker answers: what is waited for lasts for milliseconds.
+    while !queue.peek(0, 250).await.unwrap().iter().any(|seen| seen.message.id == id) {
+        assert!(Instant::now() < deadline, "not published");
+    }
+    producer.strike();
+    producer.ended().await;
+    !is_settled(world, user)
+}
+
+#[tokio::test]
+async fn a_producer_killed_between_publish_and_checkpoint_publishes_again_and_it_shows_once() {
+    const ATTEMPTS: usize = 20;
+    let world = world().await;
+    write_large_checkpoint(&world);
+    let mut users = Vec::new();
+    let hit = loop {
+        assert!(users.len() < ATTEMPTS, "the moment between publish and checkpoint was never hit");
+        let mut producer = world.producer().start().await;
+        users.push(world.control.sign_up().await);
+        if kill_between_publish_and_checkpoint(&world, &mut producer, *users.last().unwrap()).await {
+            break *users.last().unwrap();
+        }
+    };
+
+    let producer = world.producer().start().await;
+    world.counts(&producer, "it publishes again", |counts| counts.of("published") > 0).await;
+    eventually("the checkpoint has it", async || is_settled(&world, hit).then_some(())).await;
+
+    let ids: Vec<_> = peek_all(&*world.queue().await).await.into_iter().map(|seen| seen.message.id).collect();
+    let published: Vec<_> = users.iter().map(|user| EventId::of(TENANT_ID, *user).to_string()).collect();
+    assert_eq!(ids, published, "each once");
+    let _billing = world.billing().start().await;
+    all_is_well(&world, users.len()).await;
+}
+
+/// Billing dies when a vendor has done what it asked for and before it knows.
+async fn billing_dies_after(call: &str, effect: impl Fn(&usher_sandbox::Effect) -> bool) {
+    let world = world().await;
+    let _producer = world.producer().start().await;
+    world.control.fail_next(call, json!("hang-after")).await;
+    let mut billing = world.billing().start().await;
+    let user = world.control.sign_up().await;
+
+    eventually("the effect is there", async || {
+        world.control.effects().await.of(user).is_some_and(&effect).then_some(())
+    })
+    .await;
+    billing.kill().await;
+
+    assert_eq!(peek_all(&*world.queue().await).await.len(), 1, "not settled");
+    let _billing = world.billing().start().await;
+    all_is_well(&world, 1).await;
+}
+
+#[tokio::test]
+async fn billing_killed_after_the_customer_was_made_makes_no_second_one() {
+    billing_dies_after("stripe.create_customer", |effect| effect.customers.len() == 1).await;
+}
+
+#[tokio::test]
+async fn billing_killed_after_the_last_effect_and_before_the_settlement_changes_nothing_more() {
+    billing_dies_after("graph.patch_user", |effect| effect.customer_id.is_some()).await;
+}
+
+#[tokio::test]
+async fn a_broker_killed_under_load_loses_and_doubles_nothing() {
+    const SIGN_UPS: usize = 120;
+    let mut world = world().await;
+    let _producer = world.producer().start().await;
+    let _billing = world.billing().start().await;
+    let mut chance = fastrand::Rng::with_seed(11);
+    sign_ups(&world, SIGN_UPS, 12).await;
+
+    for kill in 0..4 {
+        underway(&world, SIGN_UPS, kill * 20).await;
+        sleep(Duration::from_millis(chance.u64(0..500))).await;
+        world.broker.kill().await;
+        world.restart_broker().await;
+    }
+    assert!(!world.control.effects().await.all_exact(), "the kills came before the end");
+    all_is_well(&world, SIGN_UPS).await;
+}
+
+/// Waits until more than `done` have been served, and makes sure that it isn't over yet.
+async fn underway(world: &World, of: usize, done: usize) {
+    let now = eventually("work goes on", async || {
+        let effects = world.control.effects().await;
+        (effects.totals.exact > done).then_some(effects.totals.exact)
+    });
+    assert!(now.await < of, "over before the kill");
+}
+
+#[tokio::test]
+async fn producer_and_billing_killed_at_random_moments_lose_and_double_nothing() {
+    const SIGN_UPS: usize = 60;
+    const KILLS: usize = 10;
+    let world = world().await;
+    let mut chance = fastrand::Rng::with_seed(5);
+    let programs = [world.producer(), world.billing()];
+    let mut running = [programs[0].start().await, programs[1].start().await];
+    sign_ups(&world, SIGN_UPS, 6).await;
+
+    for _ in 0..KILLS {
+        let victim = chance.usize(0..2);
+        sleep(Duration::from_millis(chance.u64(50..1_200))).await;
+        kill_and_restart(&mut running[victim], &programs[victim]).await;
+    }
+    all_is_well(&world, SIGN_UPS).await;
+}
+
+async fn kill_and_restart(process: &mut Process, program: &Program) {
+    process.kill().await;
+    *process = program.start().await;
+}

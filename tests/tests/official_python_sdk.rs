@@ -1,0 +1,100 @@
+//! The official Python SDK judges the broker: `tests/conformance/servicebus.py` against the real binary.
+//!
+//! The SDK is installed into `.sdk` at the workspace's root the first time, which takes Python and a package
+//! registry. Where there is neither, the test says so and passes; in CI, where it must not be missing, it fails.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+};
+
+use tempfile::TempDir;
+
+/// What is installed: the version that the checks were written against, or the newest if that is gone.
+const PACKAGES: [&str; 2] = ["azure-servicebus==7.14.*", "azure-servicebus"];
+
+/// A broker with the entities that the checks use. Killed when the test is through, whichever way.
+struct Broker {
+    process: Child,
+    port: String,
+    _data: TempDir,
+}
+
+impl Broker {
+    fn start() -> Self {
+        let data = tempfile::tempdir().expect("a temporary directory");
+        let mut process = Command::new(usher_tests::binary("usher-broker"))
+            .args(["--listen", "127.0.0.1:0", "--config"])
+            .arg(conformance("config.json"))
+            .arg("--data")
+            .arg(data.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the broker starts");
+        let mut line = String::new();
+        let output = process.stdout.take().expect("its output is piped");
+        BufReader::new(output).read_line(&mut line).expect("it says where it listens");
+        let announced: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
+        let address = announced["amqp"].as_str().expect("an address");
+        let (_, port) = address.rsplit_once(':').expect("an address with a port");
+        Self { process, port: port.to_owned(), _data: data }
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // It may have ended by itself, which the checks will have shown.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn the_official_python_sdk_finds_what_it_expects() {
+    let python = match installed_sdk() {
+        Ok(python) => python,
+        Err(reason) if std::env::var_os("CI").is_none() => return eprintln!("skipped: {reason}"),
+        Err(reason) => panic!("{reason}"),
+    };
+    let broker = Broker::start();
+    let checks = Command::new(python)
+        .arg(conformance("servicebus.py"))
+        .args(["--port", &broker.port])
+        .output()
+        .expect("the SDK's Python runs");
+    let (output, errors) = (String::from_utf8_lossy(&checks.stdout), String::from_utf8_lossy(&checks.stderr));
+    assert!(checks.status.success(), "{output}\n{errors}");
+    assert!(output.contains("18 passed, 0 failed"), "{output}");
+}
+
+/// The Python that has the SDK, which is installed if it isn't there yet; or why it can't be.
+fn installed_sdk() -> Result<PathBuf, String> {
+    let sdk = root().join(".sdk");
+    let python = sdk.join("bin/python");
+    if succeeds(Command::new(&python).args(["-c", "import azure.servicebus"])) {
+        return Ok(python);
+    }
+    if !succeeds(Command::new("python3").args(["-m", "venv"]).arg(&sdk)) {
+        return Err("python3 with its venv module is not installed".to_owned());
+    }
+    let install =
+        |package| succeeds(Command::new(&python).args(["-m", "pip", "install", "--quiet", package]));
+    if PACKAGES.into_iter().any(install) {
+        Ok(python)
+    } else {
+        Err("azure-servicebus can't be installed: no package registry".to_owned())
+    }
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    command.stdout(Stdio::null()).stderr(Stdio::null()).status().as_ref().is_ok_and(ExitStatus::success)
+}
+
+fn conformance(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance").join(file)
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
