@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "all of it is test code, helpers included")]
 
-use std::{fs, time::Duration};
+use std::{collections::BTreeSet, fs, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
+use usher_bus::{Bus, Message};
 use usher_event::EventId;
 use usher_sandbox::TENANT_ID;
 use usher_tests::processes::{Options, Process, Program, World, eventually, peek_all};
@@ -148,6 +149,32 @@ async fn underway(world: &World, of: usize, done: usize) {
         (effects.totals.exact > done).then_some(effects.totals.exact)
     });
     assert!(now.await < of, "over before the kill");
+}
+
+#[tokio::test]
+async fn a_broker_killed_while_messages_are_dead_lettered_keeps_each_of_them_once() {
+    const LETTERS: usize = 4_000;
+    let mut world = world().await;
+    let _billing = world.billing().start().await;
+    let garbage: Vec<_> = (0..LETTERS).map(|n| Message::new(format!("m{n}"), "not an event")).collect();
+    world.bus().publisher("user-signups").await.unwrap().publish(garbage).await.unwrap();
+
+    for kill in 0..3 {
+        let dead_letters = world.dead_letters().await;
+        let before = eventually("dead letters", async || {
+            let letters = peek_all(&*dead_letters).await.len();
+            (letters > kill * 100).then_some(letters)
+        });
+        assert!(before.await < LETTERS, "over before the kill");
+        world.broker.kill().await;
+        world.restart_broker().await;
+    }
+
+    let queue = world.queue().await;
+    eventually("the queue is empty", async || peek_all(&*queue).await.is_empty().then_some(())).await;
+    let dead = peek_all(&*world.dead_letters().await).await;
+    let ids: BTreeSet<_> = dead.iter().map(|letter| &letter.message.id).collect();
+    assert_eq!((dead.len(), ids.len()), (LETTERS, LETTERS));
 }
 
 #[tokio::test]

@@ -267,7 +267,8 @@ fn holds_what_it_should(haystack: &Haystack, effects: &Effects) {
         }
     }
     for (place, needle) in [
-        ("dlq list billing", "email_invalid"),
+        ("dlq list billing", "Undecodable"),
+        ("dlq replay billing", "email_invalid"),
         ("dlq show billing", "***"),
         ("dlq replay billing", "still dead"),
         ("/status", "dead_lettered"),

@@ -176,9 +176,9 @@ async fn the_programs_of_a_local_run_name_what_is_wrong_with_theirs() {
     let rows = vec![
         row(broker(&["--listen", taken, "--data", "fresh"]), 69, taken),
         row(broker(&["--listen", "127.0.0.1:0", "--data", "broker"]), 69, "broker"),
-        row(broker(&["--listen", "127.0.0.1:0", "--data", "ca.pem"]), 64, "--data"),
-        row(broker(&["--config", "nowhere.json"]), 64, "--config"),
-        row(broker(&["--config", "ca.pem"]), 64, "--config"),
+        row(broker(&["--listen", "127.0.0.1:0", "--data", "ca.pem"]), 64, "USHER_BROKER_DATA"),
+        row(broker(&["--config", "nowhere.json"]), 64, "USHER_BROKER_CONFIG"),
+        row(broker(&["--config", "ca.pem"]), 64, "USHER_BROKER_CONFIG"),
         row(broker(&[]).with("USHER_BROKER_LISTEN", "hush"), 64, "USHER_BROKER_LISTEN"),
         row(
             broker(&["--listen", "127.0.0.1:0", "--data", "f2"]).with("HEALTH_ADDR", taken),

@@ -1,5 +1,7 @@
 //! A thousand histories under simulated time. A red one says how to replay it: `make simulate SEED=n`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     collections::BTreeSet,
     sync::atomic::{AtomicU64, Ordering},

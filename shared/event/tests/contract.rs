@@ -1,5 +1,7 @@
 //! The type, the schema in `schemas/` and the samples beside it say the same.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{fs, path::PathBuf};
 
 use serde_json::{Value, json};

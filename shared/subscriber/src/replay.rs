@@ -174,11 +174,12 @@ impl Run<'_> {
 
     /// Asks for as many messages as may be worked on, never for more than may be held.
     fn allow(&mut self) {
+        let at_end = self.at_end();
         let hand = &mut self.hand;
         let concurrency = self.desk.limits.concurrency.get() as usize;
         let taken = hand.working.len() + hand.credit;
         let room = concurrency.saturating_sub(taken).min(MOST_HELD.saturating_sub(taken + hand.kept.len()));
-        if room > 0 && !self.summary.reached.is_some_and(|(reached, highest)| reached >= highest) {
+        if room > 0 && !at_end {
             hand.credit += room;
             self.desk.receiver.add_credit(u32::try_from(room).unwrap_or(u32::MAX));
         }

@@ -23,12 +23,15 @@ fn answer(status: u16, kind: &str, code: &str, headers: &[(&'static str, &'stati
     stripe().read::<Customer>(&response.body(Bytes::from(body)).unwrap()).unwrap_err()
 }
 
+/// Status, type and code of an answer, its headers, and the class that it has.
+type Row<'a> = (u16, &'a str, &'a str, &'a [(&'static str, &'static str)], FailureClass);
+
 #[test]
 fn each_answer_has_its_class() {
     const RETRY: (&str, &str) = ("stripe-should-retry", "true");
     const DONT: (&str, &str) = ("stripe-should-retry", "false");
     let invalid = "invalid_request_error";
-    let rows: [(u16, &str, &str, &[(&str, &str)], FailureClass); 20] = [
+    let rows: [Row<'_>; 20] = [
         (400, invalid, "email_invalid", &[], Refused),
         (400, invalid, "parameter_unknown", &[], Refused),
         (400, "idempotency_error", "", &[], Refused),

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use clap::Parser;
-use usher_bus::{Bus, BusSettings, Message, Publisher, ServiceBus};
+use usher_bus::{Bus, BusSettings, Message, ServiceBus};
 use usher_event::{CONTENT_TYPE, EVENT_TYPE, Event, SUBJECT, property};
 use uuid::Uuid;
 

@@ -66,7 +66,10 @@ async fn bench(sizes: Sizes, shutdown: Shutdown) -> Result<(), Failure> {
     tokio::select! {
         biased;
         () = shutdown.requested() => Err(Failure::Negative("stopped before the end".to_owned())),
-        measured = measure(sizes) => Ok(print!("{}", measured?)),
+        measured = measure(sizes) => {
+            print!("{}", measured?);
+            Ok(())
+        }
     }
 }
 
