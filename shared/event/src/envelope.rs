@@ -79,8 +79,8 @@ impl Event {
     /// # Errors
     /// [`EventError`] says which part can't be read, and never what stands there.
     pub fn from_json(body: &[u8]) -> Result<Self, EventError> {
-        check_kind(&decode::<Kind>(body)?.kind)?;
-        let envelope: Envelope<UserSignedUp> = decode(body)?;
+        let envelope: Envelope<UserSignedUp> = serde_json::from_slice(body).or_else(|_| explain(body))?;
+        check_kind(&envelope.kind)?;
         let event = Self::new(envelope.data);
         let consistent =
             |field, holds: bool| if holds { Ok(()) } else { Err(EventError::Inconsistent { field }) };
@@ -103,6 +103,13 @@ fn check_kind(kind: &str) -> Result<(), EventError> {
         Some(other) => Err(EventError::UnknownMajorVersion(other)),
         None => Err(EventError::UnknownType),
     }
+}
+
+/// Reads once more what could not be read, now keeping track of the place. An event of another kind is told as
+/// such, whatever else is unlike ours in it.
+fn explain(body: &[u8]) -> Result<Envelope<UserSignedUp>, EventError> {
+    check_kind(&decode::<Kind>(body)?.kind)?;
+    decode(body)
 }
 
 fn decode<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, EventError> {
