@@ -1,7 +1,11 @@
 //! Step 5: how far we are, on record. Written only after the broker has accepted, so that a crash in between
 //! repeats and never loses.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -36,8 +40,8 @@ pub struct Checkpoint {
     /// Everything that the log showed up to here was dealt with.
     #[serde(with = "time::serde::rfc3339")]
     pub(crate) watermark: OffsetDateTime,
-    /// Whether any sign-up was ever recognised: if not, the actors may be wrong.
-    pub(crate) any_recognised: bool,
+    /// The actors with which a sign-up was last recognised: others have yet to show that they are right.
+    pub(crate) recognised_by: BTreeSet<Uuid>,
     /// Users within the overlap who need nothing more, published or gone, and when they signed up.
     #[serde(with = "times")]
     pub(crate) settled: BTreeMap<Uuid, OffsetDateTime>,
@@ -141,7 +145,7 @@ impl Checkpoint {
             tenant_id: policy.tenant,
             start,
             watermark: start,
-            any_recognised: false,
+            recognised_by: BTreeSet::new(),
             settled: BTreeMap::new(),
             waiting: BTreeMap::new(),
         })

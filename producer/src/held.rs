@@ -1,8 +1,11 @@
 //! Why the watermark stays where it is.
 
+use std::time::Duration;
+
 use thiserror::Error;
 use usher_bus::BusError;
 use usher_entra::{BadEntry, GraphError};
+use usher_http::Failure;
 
 use crate::{CheckpointError, progress::Part};
 
@@ -38,6 +41,14 @@ impl Held {
     pub(crate) fn unless_none(bad: Vec<BadEntry>) -> Result<(), Self> {
         let count = bad.len();
         bad.into_iter().next().map_or(Ok(()), |first| Err(Self::BadEntries { first, count }))
+    }
+
+    /// How long Graph asked us to wait.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::AuditLog(error) | Self::Users(error) => Failure::from(error.clone()).retry_after,
+            _ => None,
+        }
     }
 
     /// Where the trouble is; `None` if there is none.

@@ -27,7 +27,7 @@ use tokio::{
 use tracing::{Instrument, info_span};
 use usher_bus::Publisher;
 use usher_clock::Clock;
-use usher_entra::{AuditLink, AuditPage, BadEntry, Graph, GraphError, User};
+use usher_entra::{AuditLink, AuditPage, BadEntry, Graph, GraphError, READABLE_WITHIN, User};
 use usher_event::UserSignedUp;
 use usher_http::Failure;
 use usher_service::{Health, Shutdown};
@@ -44,8 +44,6 @@ use progress::Progress;
 use recognise::recognise;
 use schedule::Schedule;
 
-/// How long a user may take to become readable after the sign-up. Not found later than that: deleted again.
-const READABLE_WITHIN: Duration = Duration::from_secs(15 * 60);
 /// How long a poll may go on once we are told to stop. What it then leaves undone is repeated by the next run.
 const DRAIN: Duration = Duration::from_secs(3);
 
@@ -129,8 +127,12 @@ impl Producer {
     async fn round(&mut self, next_poll: &mut Instant, shutdown: &Shutdown) -> Duration {
         if Instant::now() >= *next_poll {
             *next_poll = Instant::now() + self.policy.poll_interval;
-            // Why it was held is in the log and on /readyz by now, and the next poll is the remedy.
-            let _ = self.poll(shutdown).await;
+            // Why it was held is in the log and on /readyz by now; the next poll is the remedy, when Graph lets us.
+            if let Err(held) = self.poll(shutdown).await
+                && let Some(asked) = held.retry_after()
+            {
+                *next_poll = (*next_poll).max(Instant::now() + asked);
+            }
         } else if let Err(held) = self.retry_waiting().await {
             self.progress.held(&held);
         }
@@ -191,10 +193,10 @@ impl Producer {
 
     async fn hand_on_new(&mut self, sign_ups: Vec<SignUp>) -> Result<(), Held> {
         if !sign_ups.is_empty() {
-            self.checkpoint.any_recognised = true;
+            self.checkpoint.recognised_by = self.policy.actors.clone();
             self.progress.recognised(sign_ups.len());
         }
-        self.progress.look_for_actors(self.checkpoint.any_recognised);
+        self.progress.look_for_actors(self.checkpoint.recognised_by == self.policy.actors);
         self.hand_on(sign_ups).await
     }
 
@@ -237,7 +239,10 @@ impl Producer {
 
     /// A user who can't be read is waited for: one not found for a while, any other for as long as it takes.
     fn put_off(&mut self, sign_up: SignUp, error: GraphError) {
-        if matches!(error, GraphError::NotFound(_)) && self.clock.since(sign_up.at) > READABLE_WITHIN {
+        // Never on the first look: that can be a stale replica's word on a user whose entry came late.
+        let looked_before = self.checkpoint.waiting.contains_key(&sign_up.user_id);
+        let late = self.clock.since(sign_up.at) > READABLE_WITHIN;
+        if looked_before && late && matches!(error, GraphError::NotFound(_)) {
             tracing::info!(user = %sign_up.user_id, "the user is gone again");
             self.schedule.forget(sign_up.user_id);
             self.checkpoint.settle(&sign_up);

@@ -80,8 +80,8 @@ impl Progress {
     }
 
     /// New users and never a sign-up: most likely the wrong actors.
-    pub(crate) fn look_for_actors(&mut self, any_recognised: bool) {
-        if any_recognised {
+    pub(crate) fn look_for_actors(&mut self, recognised: bool) {
+        if recognised {
             self.well(Part::SignUps);
         } else if self.any_seen {
             self.trouble(Part::SignUps, NONE_RECOGNISED);

@@ -66,11 +66,11 @@ impl NewCustomer {
         [&self.email, &self.former_email].into_iter().flatten().map(String::as_str)
     }
 
-    /// The event's key, and the keys that follow when it is spent. The same for every delivery of the event.
-    pub(crate) fn idempotency_key(&self, key: u32) -> String {
-        match key {
-            0 => format!("usher-{}", self.event_id),
-            key => format!("usher-{}-{key}", self.event_id),
+    /// The event's key, the same for every delivery of it; or, once that is spent, the key of a period of time.
+    pub(crate) fn idempotency_key(&self, period: Option<i64>) -> String {
+        match period {
+            None => format!("usher-{}", self.event_id),
+            Some(period) => format!("usher-{}-{period}", self.event_id),
         }
     }
 

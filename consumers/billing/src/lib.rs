@@ -9,8 +9,6 @@ mod customer;
 mod settings;
 mod stripe;
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use serde_json::json;
 use usher_clock::Clock;
@@ -26,10 +24,9 @@ use crate::{
 };
 pub use settings::BillingSettings;
 
-/// A user who can't be read this long after the sign-up has been deleted: replication takes less.
-const READABLE_WITHIN: Duration = Duration::from_secs(15 * 60);
-/// A fresh idempotency key is taken at most so often for one event.
-const KEYS: u32 = 5;
+/// How long the key after a spent one serves, in seconds: deliveries at about the same time share it, and a failure
+/// stored under it stands in the way no longer than this.
+const KEY_SERVES: i64 = 300;
 /// What is read of a user beside the customer's id.
 const USER_FIELDS: [&str; 3] = ["mail", "identities", "displayName"];
 
@@ -122,7 +119,7 @@ impl Billing {
     }
 
     fn may_yet_appear(&self, event: &Event) -> bool {
-        self.clock.since(event.data.signed_up_at) <= READABLE_WITHIN
+        self.clock.since(event.data.signed_up_at) <= usher_entra::READABLE_WITHIN
     }
 
     /// The customer whose id stands on the user, if it is ours: whoever could write the attribute could
@@ -147,35 +144,42 @@ impl Billing {
         Ok(None)
     }
 
-    /// Creates the customer under the event's idempotency key. A key that only repeats an earlier failure, or
-    /// that was used with other parameters, is given up for the next: but first we look whether it had an
-    /// effect, which takes an e-mail, since only the list by e-mail does not lag. Without one the key's own end
-    /// (a day) is waited for, by way of the dead-letter queue, rather than risk a second customer.
+    /// Creates the customer under the event's idempotency key. A key that only repeats an earlier failure, or that
+    /// was used with other parameters, is given up for one that changes with time: but first we look whether it had
+    /// an effect, which takes an e-mail, since only the list by e-mail does not lag. Without one we wait for the
+    /// search to catch up rather than risk a second customer.
     async fn create(&self, new: &NewCustomer) -> Result<Customer, Outcome> {
-        for key in 0..KEYS {
-            match self.stripe.create(new, &new.idempotency_key(key)).await {
-                Ok(customer) => return Ok(customer),
-                Err(error) if error.key_is_spent() && new.emails().next().is_some() => {
-                    if let Some(customer) = self.find(new).await? {
-                        return Ok(customer);
-                    }
-                }
-                Err(error) => return Err(stripe_failed(error)),
-            }
+        match self.stripe.create(new, &new.idempotency_key(None)).await {
+            Err(error) if error.key_is_spent() => {}
+            answer => return answer.map_err(stripe_failed),
         }
-        Err(Outcome::Retry(Failure::named(FailureClass::Transient, "idempotency keys used up")))
+        if let Some(customer) = self.find(new).await? {
+            return Ok(customer);
+        }
+        if new.emails().next().is_none() {
+            return Err(key_spent());
+        }
+        let period = self.clock.now().unix_timestamp() / KEY_SERVES;
+        let created = self.stripe.create(new, &new.idempotency_key(Some(period))).await;
+        created.map_err(|error| if error.key_is_spent() { key_spent() } else { stripe_failed(error) })
     }
 
     /// A user who can't be found is waited for, and after that gone; all else is the call's own failure.
     fn entra_failed(&self, event: &Event, error: GraphError) -> Outcome {
         match error {
             GraphError::NotFound(_) if self.may_yet_appear(event) => {
-                Outcome::Retry(Failure::named(FailureClass::Transient, "user not yet readable"))
+                let not_yet = Failure::status(FailureClass::Transient, 404);
+                Outcome::Retry(not_yet.with_code(Some("user not yet readable")))
             }
             GraphError::NotFound(_) => Outcome::Skipped("user-gone"),
             error => Outcome::failed("Entra", error.into()),
         }
     }
+}
+
+/// The key's own end is waited for. Stripe is there and works: hence a conflict.
+fn key_spent() -> Outcome {
+    Outcome::Retry(Failure::status(FailureClass::Transient, 409).with_code(Some("idempotency key spent")))
 }
 
 fn stripe_failed(error: StripeError) -> Outcome {

@@ -12,7 +12,7 @@ pub struct BillingSettings {
     #[command(flatten)]
     pub entra: EntraSettings,
     /// Secret or restricted key: write access to customers is all it needs.
-    #[arg(long, env = "STRIPE_SECRET_KEY", value_name = "KEY")]
+    #[arg(long, env = "STRIPE_SECRET_KEY", value_name = "KEY", value_parser = key)]
     pub stripe_secret_key: SecretString,
     /// Stripe's address.
     #[arg(long, env = "STRIPE_API_BASE", value_name = "URL", default_value = "https://api.stripe.com")]
@@ -20,6 +20,12 @@ pub struct BillingSettings {
     /// The user attribute that receives the customer's id: extension_{b2c-extensions-app id without hyphens}_{name}.
     #[arg(long, env = "STRIPE_CUSTOMER_ID_ATTRIBUTE", value_name = "ATTRIBUTE", value_parser = attribute)]
     pub stripe_customer_id_attribute: String,
+}
+
+/// A key goes into a header: a line break, as files like to end with, has no place there.
+fn key(text: &str) -> Result<SecretString, &'static str> {
+    let is_word = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+    if is_word { Ok(text.into()) } else { Err("must be one word, without spaces or line breaks") }
 }
 
 fn attribute(name: &str) -> Result<String, &'static str> {
@@ -38,6 +44,12 @@ fn attribute(name: &str) -> Result<String, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_with_a_line_break_is_refused_before_it_is_sent() {
+        assert!(key("sk_test_1").is_ok());
+        assert!(key("sk_test_1\n").is_err() && key("").is_err() && key("sk test").is_err());
+    }
 
     #[test]
     fn only_an_extension_attribute_can_receive_the_id() {

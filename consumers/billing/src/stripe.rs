@@ -175,15 +175,13 @@ impl StripeError {
     }
 }
 
-/// What each of Stripe's answers means. Its own word on whether to retry goes first; what it says nothing of
-/// goes by the status.
+/// What each of Stripe's answers means: its status, and its own word where it asks for a retry.
 fn class(answer: &Answer) -> FailureClass {
     match (answer.status, answer.should_retry) {
         (401 | 403, _) => FailureClass::Unauthorized,
-        (_, Some(true)) => FailureClass::Transient,
-        (_, Some(false)) => FailureClass::Refused,
-        (409 | 429 | 500..=599, None) => FailureClass::Transient,
-        (_, None) => FailureClass::Refused,
+        // "Don't retry" speaks of the key there, which can only replay its answer: `create` sees to that.
+        (409 | 429 | 500..=599, _) | (_, Some(true)) => FailureClass::Transient,
+        (_, Some(false) | None) => FailureClass::Refused,
     }
 }
 

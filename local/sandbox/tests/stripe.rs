@@ -138,6 +138,7 @@ async fn a_stored_500_is_replayed_whether_or_not_it_took_effect() {
             let reply = edge.create_customer(Some("k"), &ADA).await;
             assert_eq!((reply.status, reply.error()["type"].as_str()), (500, Some("api_error")));
             assert_eq!(reply.header("idempotent-replayed"), replayed);
+            assert_eq!(reply.header("stripe-should-retry"), Some("false"));
         }
         assert_eq!(customers(&edge), created);
         assert_eq!(edge.create_customer(Some("fresh"), &ADA).await.status, 200);

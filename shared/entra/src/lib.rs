@@ -22,4 +22,4 @@ pub use credential::{AccessToken, Credential, CredentialError};
 pub use error::GraphError;
 pub use graph::Graph;
 pub use settings::EntraSettings;
-pub use user::{Identity, User};
+pub use user::{Identity, READABLE_WITHIN, User};

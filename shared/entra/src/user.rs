@@ -1,12 +1,15 @@
 //! A user, as far as was asked for.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::GraphError;
+
+/// How long a user may take to become readable after the sign-up. Not found later than that: deleted again.
+pub const READABLE_WITHIN: Duration = Duration::from_secs(15 * 60);
 
 /// A user's selected properties, by Graph's own names. `Debug` shows only the id.
 #[derive(Clone, PartialEq)]

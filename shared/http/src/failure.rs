@@ -47,11 +47,6 @@ impl Failure {
         Self { class, status: None, code: Some(name.to_owned()), retry_after: None }
     }
 
-    /// Whether we are merely too fast: the destination is there and works.
-    pub fn is_throttling(&self) -> bool {
-        self.class == FailureClass::Transient && self.status == Some(429)
-    }
-
     /// Adds the vendor's code. Anything that does not look like one is dropped: it could be somebody's data.
     pub fn with_code(mut self, code: Option<&str>) -> Self {
         let is_code = |code: &&str| {

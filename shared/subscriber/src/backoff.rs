@@ -23,14 +23,16 @@ impl Backoff {
         Self { delays: unbounded(FIRST, LONGEST, seed), ends: Instant::now() + budget }
     }
 
-    /// How long to wait before the next attempt, no less than was asked for; `None` once the budget is spent.
+    /// How long to wait before the next attempt: no less than was asked for, but never past the end of the budget,
+    /// where the last attempt is made. `None` once the budget is spent.
     pub(crate) fn next(&mut self, asked_for: Option<Duration>) -> Option<Duration> {
+        let left = self.ends.saturating_duration_since(Instant::now());
         let delay = self.delays.next()?.max(asked_for.unwrap_or_default());
-        (Instant::now() + delay <= self.ends).then_some(delay)
+        (!left.is_zero()).then_some(delay.min(left))
     }
 }
 
-/// How often a settlement is tried again: for about 15 s, less than a lock lasts.
+/// How often a settlement is tried again. The lock is renewed meanwhile.
 const SETTLEMENTS: usize = 4;
 
 /// The waits between attempts to settle one delivery.
@@ -75,6 +77,12 @@ mod tests {
     async fn what_the_destination_asks_for_is_the_least_we_wait() {
         let mut backoff = Backoff::new(Duration::from_secs(900), 7);
         assert_eq!(backoff.next(Some(Duration::from_secs(300))), Some(Duration::from_secs(300)));
-        assert_eq!(backoff.next(Some(Duration::from_secs(901))), None);
+        assert_eq!(
+            backoff.next(Some(Duration::from_secs(901))),
+            Some(Duration::from_secs(900)),
+            "the last attempt"
+        );
+        tokio::time::sleep(Duration::from_secs(900)).await;
+        assert_eq!(backoff.next(None), None);
     }
 }

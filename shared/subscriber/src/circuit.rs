@@ -25,8 +25,6 @@ const PROBE_FIRST: Duration = Duration::from_secs(1);
 const PROBE_LONGEST: Duration = Duration::from_secs(30);
 /// No answer to a probe for this long is a failed probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
-/// A probe's result serves everyone who asks within this time.
-const PROBE_SERVES: Duration = Duration::from_secs(1);
 
 /// The part of the health report that the circuit answers for.
 const PART: &str = "destination";
@@ -59,6 +57,11 @@ impl Circuit {
         }
     }
 
+    /// Whether the circuit is open.
+    pub(crate) fn is_open(&self) -> bool {
+        *self.open.borrow()
+    }
+
     /// Waits until the circuit is open.
     pub(crate) async fn opened(&self) {
         // The sender lives in `self`, so the wait can't fail.
@@ -72,10 +75,10 @@ impl Circuit {
         failures.openings = 0;
     }
 
-    /// A message failed by the moment's fault; opens the circuit if that completes a run. A destination that only
-    /// asks us to slow down is there.
+    /// A message failed by the moment's fault; opens the circuit if that completes a run. An answer below 500, such
+    /// as "slow down" or "not yet", comes from a destination that works.
     pub(crate) fn failed(&self, message: EventId, failure: &Failure) {
-        if failure.is_throttling() {
+        if failure.status.is_some_and(|status| status < 500) {
             return;
         }
         let mut failures = self.failures();
@@ -89,14 +92,17 @@ impl Circuit {
 
     /// Asks the destination whether it is there, once for all who ask at the same time. Opens the circuit if not.
     pub(crate) async fn check(&self, handler: &dyn Handler) -> Result<(), Down> {
+        let asked = Instant::now();
         let mut last = self.last_probe.lock().await;
-        if let Some((at, result)) = &*last
-            && at.elapsed() < PROBE_SERVES
+        // Only a probe begun after the failure says anything about it.
+        if let Some((begun, result)) = &*last
+            && *begun > asked
         {
             return result.clone();
         }
+        let begun = Instant::now();
         let result = probe(handler).await;
-        *last = Some((Instant::now(), result.clone()));
+        *last = Some((begun, result.clone()));
         if let Err(down) = &result {
             self.open(down);
         }

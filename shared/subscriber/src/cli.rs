@@ -1,6 +1,6 @@
 //! A consumer's binary: its command line, and its start.
 
-use std::{marker::PhantomData, process::ExitCode, sync::Arc};
+use std::{io::Write, marker::PhantomData, process::ExitCode, sync::Arc};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde_json::json;
@@ -181,10 +181,15 @@ fn failure(settings: &SubscriberSettings, error: &BusError) -> Failure {
 
 fn print(replayed: &Replayed) {
     let Replayed { sequence_number, message_id, still_dead } = replayed;
-    match still_dead {
-        None => println!("{sequence_number:>8}  {message_id}  done"),
-        Some(why) => println!("{sequence_number:>8}  {message_id}  still dead: {why}"),
-    }
+    say(&match still_dead {
+        None => format!("{sequence_number:>8}  {message_id}  done"),
+        Some(why) => format!("{sequence_number:>8}  {message_id}  still dead: {why}"),
+    });
+}
+
+/// A reader that has gone away, such as `head`, is no reason to break off a replay.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 fn conclude(summary: &Summary) -> Result<(), Failure> {
@@ -193,7 +198,7 @@ fn conclude(summary: &Summary) -> Result<(), Failure> {
         Some((reached, highest)) => format!(", looked at {reached} of {highest}"),
         None => ": the dead-letter queue is empty".to_owned(),
     };
-    println!("{done} done, {failed} failed, {unmatched} not matched{reached}");
+    say(&format!("{done} done, {failed} failed, {unmatched} not matched{reached}"));
     let why = match ended {
         Ended::AtTheEnd if *failed == 0 => return Ok(()),
         Ended::AtTheEnd => "some failed again and are still in the queue",

@@ -122,6 +122,9 @@ impl Desk {
                 Err(Panicked) => return self.panicked(delivery, attempt),
             };
             self.circuit.failed(event.id, &failure);
+            if self.circuit.is_open() {
+                return Verdict::Release;
+            }
             let wait = backoff.next(failure.retry_after).filter(|_| !self.is_last_allowed(delivery));
             match wait {
                 Some(wait) if self.wait(wait).await => {}

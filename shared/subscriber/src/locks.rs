@@ -9,12 +9,17 @@ use std::{
 };
 
 use time::OffsetDateTime;
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout},
+};
 use tokio_util::sync::CancellationToken;
-use usher_bus::{Delivery, LockToken, Receiver, Renewal};
+use usher_bus::{BusError, Delivery, LockToken, Receiver, Renewal};
 
 /// A lock is renewed when this share of its time is left: one failed renewal can still be repeated.
 const RENEW_AT: f64 = 0.5;
+/// How long a renewal may take: of half a lock's usual minute, it leaves time to repeat it.
+const RENEWAL: Duration = Duration::from_secs(5);
 /// How long after a failed renewal it is tried again.
 const RENEW_AGAIN: Duration = Duration::from_secs(1);
 /// How many locks go into one request.
@@ -79,7 +84,8 @@ impl Locks {
             if due.is_empty() {
                 continue; // settled meanwhile
             }
-            match receiver.renew(&due).await {
+            let late = |_| Err(BusError::Unavailable("no answer to a renewal in time".to_owned()));
+            match timeout(RENEWAL, receiver.renew(&due)).await.unwrap_or_else(late) {
                 Ok(answers) => self.renewed(&due, &answers),
                 Err(error) => {
                     tracing::debug!(%error, locks = due.len(), "locks not renewed, asking again");

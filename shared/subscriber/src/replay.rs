@@ -5,7 +5,11 @@
 //! goes back. The run stops at the highest sequence number that was there when it began: it never chases what
 //! arrives meanwhile. It can be stopped at any moment.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use tokio::task::JoinSet;
 use usher_bus::{BusError, Delivery, LockToken, Settlement};
@@ -16,7 +20,7 @@ use crate::{
     deliver::{Desk, Verdict},
     highest::highest,
     locks::HeldLock,
-    subscriber::{Subscriber, keep_locks},
+    subscriber::{Subscriber, keep_locks, release},
 };
 
 /// How many messages a run holds at most. More that fail, or don't match, end it.
@@ -162,6 +166,7 @@ impl Run<'_> {
                         self.worked(delivery, lock, verdict).await;
                     }
                 }
+                () = self.desk.waiting_changed.notified() => {}
                 delivery = self.desk.receiver.next(), if self.hand.credit > 0 => self.take(delivery?),
                 () = tokio::time::sleep(IDLE), if self.hand.working.is_empty() => return Ok(Ended::Locked),
             }
@@ -178,7 +183,9 @@ impl Run<'_> {
         let hand = &mut self.hand;
         let concurrency = self.desk.limits.concurrency.get() as usize;
         let taken = hand.working.len() + hand.credit;
-        let room = concurrency.saturating_sub(taken).min(MOST_HELD.saturating_sub(taken + hand.kept.len()));
+        // What waits for its next attempt works on nothing.
+        let busy = taken.saturating_sub(self.desk.waiting.load(Ordering::Relaxed));
+        let room = concurrency.saturating_sub(busy).min(MOST_HELD.saturating_sub(taken + hand.kept.len()));
         if room > 0 && !at_end {
             hand.credit += room;
             self.desk.receiver.add_credit(u32::try_from(room).unwrap_or(u32::MAX));
@@ -191,7 +198,7 @@ impl Run<'_> {
         let lock = self.desk.locks.hold(&delivery);
         self.hand.unsettled.insert(number, delivery.lock);
         if let Some((reached, _)) = &mut self.summary.reached {
-            *reached = number.max(*reached);
+            *reached = number.min(self.highest).max(*reached);
         }
         if self.at_end() {
             self.forget_credit();
@@ -243,10 +250,8 @@ impl Run<'_> {
         self.hand.working.shutdown().await;
         let arrived = self.desk.receiver.withdraw_credit().await.unwrap_or_default();
         let arrived = arrived.into_iter().map(|delivery| delivery.lock);
-        for lock in arrived.chain(std::mem::take(&mut self.hand.unsettled).into_values()) {
-            // Not released means released when its lock runs out.
-            let _ = self.desk.receiver.settle(lock, Settlement::Release).await;
-        }
+        let unsettled = std::mem::take(&mut self.hand.unsettled).into_values();
+        release(&*self.desk.receiver, arrived.chain(unsettled)).await;
         self.desk.receiver.close().await;
     }
 }

@@ -8,12 +8,13 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::{
     sync::{Notify, Semaphore},
     task::JoinSet,
 };
 use tokio_util::task::AbortOnDropHandle;
-use usher_bus::{BusError, Delivery, Receiver, Settlement};
+use usher_bus::{BusError, Delivery, LockToken, Receiver, Settlement};
 use usher_clock::Clock;
 use usher_service::{Health, Shutdown};
 
@@ -22,6 +23,8 @@ use crate::{Handler, Limits, admit::Admission, circuit::Circuit, deliver::Desk};
 /// How long running handlers may take to finish once we are told to stop: less than the 30 s that
 /// orchestrators grant before they kill.
 const DRAIN: Duration = Duration::from_secs(25);
+/// How long the broker may take to take locks back that we no longer need.
+const GIVE_BACK: Duration = Duration::from_secs(10);
 /// How often the gauges are set.
 const GAUGES: Duration = Duration::from_secs(1);
 
@@ -80,10 +83,14 @@ impl Subscriber {
                 biased;
                 () = shutdown.requested() => break Ok(()),
                 () = desk.circuit.opened() => {
+                    // Not to be interrupted: what it has in hand would be lost from sight.
+                    if let Err(error) = hand.give_back_unworked(desk).await {
+                        break Err(error);
+                    }
                     tokio::select! {
                         biased;
                         () = shutdown.requested() => break Ok(()),
-                        paused = hand.pause(desk) => if let Err(error) = paused { break Err(error) },
+                        () = hand.pause(desk) => {}
                     }
                 }
                 Some(_) = hand.deliveries.join_next() => {}
@@ -104,6 +111,21 @@ impl Subscriber {
 pub(crate) fn keep_locks(desk: &Arc<Desk>) -> AbortOnDropHandle<()> {
     let desk = desk.clone();
     AbortOnDropHandle::new(tokio::spawn(async move { desk.locks.keep(&*desk.receiver).await }))
+}
+
+/// Gives locks back, all at once; returns how many the broker took within [`GIVE_BACK`]. The others run out.
+pub(crate) async fn release(receiver: &dyn Receiver, locks: impl Iterator<Item = LockToken>) -> u64 {
+    let mut releases: FuturesUnordered<_> =
+        locks.map(|lock| receiver.settle(lock, Settlement::Release)).collect();
+    let mut released = 0;
+    let all = async {
+        while let Some(settled) = releases.next().await {
+            released += u64::from(settled.is_ok());
+        }
+    };
+    // Not released means released by the end of its lock.
+    let _ = tokio::time::timeout(GIVE_BACK, all).await;
+    released
 }
 
 /// What this receiver has in hand: the deliveries, and the credit that it has given for more.
@@ -135,27 +157,21 @@ impl Hand {
         self.deliveries.spawn(async move { desk.deliver(delivery).await });
     }
 
-    /// The circuit is open: takes nothing, holds nothing, and waits until the destination answers its probe.
-    async fn pause(&mut self, desk: &Arc<Desk>) -> Result<(), BusError> {
-        self.give_back_unworked(desk).await?;
+    /// The circuit is open: waits until nothing is held any more, and then until the destination answers its probe.
+    async fn pause(&mut self, desk: &Arc<Desk>) {
         while self.deliveries.join_next().await.is_some() {}
         self.gauge(desk);
         // Several replicas must not probe in step; the clock's nanoseconds keep them apart.
         let seed = desk.admission.clock.now().nanosecond();
         desk.circuit.close_when_there(&*desk.handler, u64::from(seed)).await;
-        Ok(())
     }
 
     /// Takes back the credit and releases what arrived on it.
     async fn give_back_unworked(&mut self, desk: &Desk) -> Result<(), BusError> {
         let arrived = desk.receiver.withdraw_credit().await?;
         self.credit = 0;
-        for delivery in arrived {
-            // Not released means released by the end of its lock.
-            if desk.receiver.settle(delivery.lock, Settlement::Release).await.is_ok() {
-                desk.health.count("released", 1);
-            }
-        }
+        let released = release(&*desk.receiver, arrived.into_iter().map(|delivery| delivery.lock)).await;
+        desk.health.count("released", released);
         Ok(())
     }
 

@@ -108,14 +108,14 @@ impl Journal {
              WHERE queue = ? AND sequence = ?",
         )?;
         let (from, to) = (self.row(from), self.row(to));
-        update.execute(params![to, why.reason, why.description, why.source, from, sequence]).map(drop)
+        one_row(update.execute(params![to, why.reason, why.description, why.source, from, sequence])?)
     }
 
     fn count(&self, queue: QueueId, sequence: i64, deliveries: u32) -> rusqlite::Result<()> {
         let mut update = self
             .database
             .prepare_cached("UPDATE message SET delivery_count = ? WHERE queue = ? AND sequence = ?")?;
-        update.execute(params![deliveries, self.row(queue), sequence]).map(drop)
+        one_row(update.execute(params![deliveries, self.row(queue), sequence])?)
     }
 
     fn remove(&mut self, queue: QueueId, sequence: i64) -> rusqlite::Result<()> {
@@ -164,4 +164,9 @@ impl Journal {
     fn row(&self, queue: QueueId) -> i64 {
         *self.known.rows.get(&queue).expect("the store was opened with every queue of the machine")
     }
+}
+
+/// The machine names only messages that are there: another count means that disk and machine differ.
+fn one_row(changed: usize) -> rusqlite::Result<()> {
+    if changed == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(changed)) }
 }

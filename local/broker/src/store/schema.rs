@@ -18,7 +18,7 @@ const PREDECESSOR: Duration = Duration::from_secs(2);
 const FORMAT: &str = "
     CREATE TABLE queue (
         id INTEGER PRIMARY KEY,
-        name TEXT NOT NULL UNIQUE,
+        name TEXT NOT NULL UNIQUE COLLATE NOCASE,
         last_sequence INTEGER NOT NULL DEFAULT 0
     );
     CREATE TABLE payload (id INTEGER PRIMARY KEY, encoded BLOB NOT NULL);

@@ -136,7 +136,8 @@ pub(crate) struct Outgoing {
     pub(crate) outlet: Outlet,
     /// The address that a request names to have its answer sent here.
     pub(crate) reply_to: Option<String>,
-    /// Receive and delete: what is sent is settled, and gone.
+    /// Receive and delete: what is sent is settled, and gone. It goes out before its removal is on disk: a broker
+    /// killed in between delivers it again.
     pub(crate) settled: bool,
     delivery_count: u32,
     credit: u32,

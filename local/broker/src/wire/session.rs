@@ -114,7 +114,9 @@ impl Session {
     /// Takes the deliveries in the range that are unsettled out of the books, in order, with their ids. An id
     /// that was never given out or is settled already is passed over.
     pub(crate) fn settle(&mut self, first: u32, last: u32) -> Vec<(u32, Held)> {
-        let (from, to) = (self.delivery_number(first), self.delivery_number(last));
+        let (Some(from), Some(to)) = (self.delivery_number(first), self.delivery_number(last)) else {
+            return Vec::new();
+        };
         if from > to {
             return Vec::new();
         }
@@ -125,10 +127,11 @@ impl Session {
             .collect()
     }
 
-    /// Ids have 32 bits and wrap; the numbers kept here don't. An id means the last delivery that bore it.
-    fn delivery_number(&self, id: u32) -> u64 {
+    /// Ids have 32 bits and wrap; the numbers kept here don't. An id means the last delivery that bore it; `None` if
+    /// no delivery has yet.
+    fn delivery_number(&self, id: u32) -> Option<u64> {
         let back = delivery_id(self.next_delivery).wrapping_sub(id);
-        self.next_delivery.saturating_sub(back.into())
+        self.next_delivery.checked_sub(back.into())
     }
 
     /// Forgets a link and what it held: those locks run out.
@@ -287,4 +290,23 @@ impl Session {
 #[expect(clippy::cast_possible_truncation, reason = "that is how ids wrap")]
 fn delivery_id(number: u64) -> u32 {
     number as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn an_id_that_was_never_given_out_settles_nothing() {
+        let mut session = Session::new(1, 0, Begin { next_outgoing_id: 0, incoming_window: 10 });
+        let held = Held { queue: QueueId(0), token: LockToken(Uuid::nil()), handle: 0 };
+        let number = u64::from(session.next_id());
+        session.unsettled.insert(number, held);
+        assert!(session.settle(7, 7).is_empty());
+        assert!(session.settle(u32::MAX, u32::MAX).is_empty());
+        assert_eq!(session.settle(0, 0).len(), 1);
+        assert!(session.settle(0, 0).is_empty(), "settled already");
+    }
 }

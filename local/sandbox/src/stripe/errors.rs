@@ -68,6 +68,11 @@ impl Refused {
         Self::new(status, "api_error", "An unknown error occurred.")
     }
 
+    /// A failure that is stored under its key. Stripe says then not to try again: the key could only replay it.
+    pub(super) fn stuck() -> Self {
+        Self { should_retry: Some(false), ..Self::internal(StatusCode::INTERNAL_SERVER_ERROR) }
+    }
+
     fn unauthorized(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "invalid_request_error", message)
     }

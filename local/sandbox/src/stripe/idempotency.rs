@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use time::OffsetDateTime;
 
 use super::{
@@ -69,11 +69,10 @@ pub(super) fn once(
         Err(refused) => return settle(world, Err(refused)),
     }
     let outcome = match write.arrival.fault {
-        Some(FaultKind::Stored500) => {
-            Err(NotExecuted::Failed(Refused::internal(StatusCode::INTERNAL_SERVER_ERROR)))
+        Some(FaultKind::Stored500) => Err(NotExecuted::Failed(Refused::stuck())),
+        Some(FaultKind::Stored500After) => {
+            execute(world, &write.params).and_then(|_| Err(NotExecuted::Failed(Refused::stuck())))
         }
-        Some(FaultKind::Stored500After) => execute(world, &write.params)
-            .and_then(|_| Err(NotExecuted::Failed(Refused::internal(StatusCode::INTERNAL_SERVER_ERROR)))),
         _ => execute(world, &write.params),
     };
     let (stores, outcome) = match outcome {

@@ -36,6 +36,7 @@ struct State {
     /// What is answered per user, first to last; the last answer is repeated.
     script: BTreeMap<Uuid, Vec<Answer>>,
     down: Option<Failure>,
+    probes_fail: bool,
     attempts: Vec<(Uuid, Instant)>,
     probes: u32,
     running: usize,
@@ -45,8 +46,10 @@ struct State {
 #[derive(Clone)]
 pub(crate) enum Answer {
     Outcome(Outcome),
-    /// The answer takes this long.
+    /// Done, but it takes this long.
     Slow(Duration),
+    /// This, after so long.
+    SlowOutcome(Duration, Outcome),
     Panic,
 }
 
@@ -62,6 +65,11 @@ impl Destination {
     /// From now on every call and every probe fails like this.
     pub(crate) fn goes_down(&self, failure: Failure) {
         self.lock().down = Some(failure);
+    }
+
+    /// Whether probes are refused, whatever becomes of messages.
+    pub(crate) fn probes_fail(&self, fail: bool) {
+        self.lock().probes_fail = fail;
     }
 
     pub(crate) fn comes_back(&self) {
@@ -118,6 +126,10 @@ impl Handler for Destination {
                 tokio::time::sleep(time).await;
                 Outcome::Done
             }
+            Answer::SlowOutcome(time, outcome) => {
+                tokio::time::sleep(time).await;
+                outcome
+            }
             Answer::Panic => {
                 self.lock().running -= 1;
                 panic!("told to")
@@ -131,7 +143,8 @@ impl Handler for Destination {
     async fn probe(&self) -> Result<(), Down> {
         let mut state = self.lock();
         state.probes += 1;
-        match state.down.clone() {
+        let refused = state.probes_fail.then(|| Failure::status(FailureClass::Unauthorized, 401));
+        match state.down.clone().or(refused) {
             Some(failure) => Err(Down { vendor: "Vendor", credential: "VENDOR_KEY", failure }),
             None => Ok(()),
         }
@@ -155,9 +168,12 @@ pub(crate) fn reject() -> Answer {
     Answer::Outcome(Outcome::Reject(Rejection::by("Vendor", &failure)))
 }
 
+pub(crate) fn revoked() -> Outcome {
+    Outcome::Unavailable { vendor: "Vendor", failure: Failure::status(FailureClass::Unauthorized, 401) }
+}
+
 pub(crate) fn unauthorized() -> Answer {
-    let failure = Failure::status(FailureClass::Unauthorized, 401);
-    Answer::Outcome(Outcome::Unavailable { vendor: "Vendor", failure })
+    Answer::Outcome(revoked())
 }
 
 /// A broker, a destination and, once started, a runtime between them.

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use usher_http::{Failure, FailureClass};
+use usher_subscriber::Outcome;
 
-use crate::bench::{Bench, done, retry, timed, transient};
+use crate::bench::{Answer, Bench, done, retry, revoked, timed, transient, unauthorized};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -104,4 +105,38 @@ async fn writes_that_fail_for_an_hour_behind_a_probe_that_passes_dead_letter_not
     bench.until_empty(5 * MINUTE).await;
     running.stop().await;
     assert!(bench.dead_letters().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_revoked_between_two_probes_convicts_no_message() {
+    let bench = Bench::new().await;
+    let users = bench.sign_ups(12).await;
+    // The first is refused for itself; the others come to be refused right behind its probe, by a revoked key.
+    bench.destination.answers(users[0], [unauthorized()]);
+    for user in &users[1..] {
+        let slow = Answer::SlowOutcome(Duration::from_millis(300), revoked());
+        bench.destination.answers(*user, [slow, done()]);
+    }
+    let running = bench.start().await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    bench.destination.probes_fail(true);
+    tokio::time::sleep(HOUR).await;
+    assert_eq!(bench.dead_letters().await.len(), 1);
+    bench.destination.probes_fail(false);
+    bench.until_empty(5 * MINUTE).await;
+    running.stop().await;
+    assert_eq!((bench.count("done"), bench.dead_letters().await.len()), (11, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_are_merely_too_early_open_nothing() {
+    let bench = Bench::new().await;
+    let too_early = Outcome::Retry(Failure::status(FailureClass::Transient, 404));
+    for user in bench.sign_ups(16).await {
+        bench.destination.answers(user, [Answer::Outcome(too_early.clone()), done()]);
+    }
+    let running = bench.start().await;
+    bench.until_empty(MINUTE).await;
+    running.stop().await;
+    assert_eq!((bench.count("done"), bench.count("circuit_opened")), (16, 0));
 }
