@@ -73,7 +73,7 @@ impl Graph {
         let start = Instant::now();
         loop {
             match self.call(&request).await {
-                Ok(answer) => return AuditPage::read(answer.body()),
+                Ok(answer) => return AuditPage::read(answer.body(), link),
                 Err(error) => sleep(patience(&error, start.elapsed()).ok_or(error)?).await,
             }
         }
@@ -96,9 +96,13 @@ fn timestamp(time: OffsetDateTime) -> String {
 }
 
 impl AuditPage {
-    fn read(body: &[u8]) -> Result<Self, GraphError> {
+    /// Reads the page that `link` led to; one that leads back to itself would never end.
+    fn read(body: &[u8], link: &AuditLink) -> Result<Self, GraphError> {
         let page: Page = serde_json::from_slice(body)
             .map_err(|_| GraphError::Unreadable { at: "a page of the log".to_owned() })?;
+        if page.next.as_ref() == Some(&link.0) {
+            return Err(GraphError::Unreadable { at: "@odata.nextLink".to_owned() });
+        }
         let entries = page.value.iter().map(|entry| AuditEntry::read(entry.get())).collect();
         Ok(Self { entries, next: page.next.filter(|link| !link.is_empty()).map(AuditLink) })
     }

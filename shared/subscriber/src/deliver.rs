@@ -2,6 +2,7 @@
 
 use std::{
     fmt::Write,
+    ops::ControlFlow,
     panic::AssertUnwindSafe,
     sync::{
         Arc,
@@ -104,22 +105,9 @@ impl Desk {
         let mut backoff = Backoff::new(self.limits.retry_budget, seed(delivery));
         for attempt in 1.. {
             let Some(outcome) = self.attempt(&event).await else { return Verdict::Release };
-            let failure = match outcome {
-                Ok(Outcome::Done) => return self.complete("done"),
-                Ok(Outcome::Skipped(why)) => return self.complete(&format!("skipped:{why}")),
-                Ok(Outcome::Reject(rejection)) => return self.dead_letter(delivery, rejection, attempt),
-                Ok(Outcome::Retry(failure)) => failure,
-                Ok(Outcome::Unavailable { vendor, failure }) => {
-                    match self.circuit.check(&*self.handler).await {
-                        Err(_) => return Verdict::Release,
-                        // The probe passes with the same credentials: it was this message after all.
-                        Ok(()) if failure.class == FailureClass::Unauthorized => {
-                            return self.dead_letter(delivery, Rejection::by(vendor, &failure), attempt);
-                        }
-                        Ok(()) => failure,
-                    }
-                }
-                Err(Panicked) => return self.panicked(delivery, attempt),
+            let failure = match self.judge(delivery, outcome, attempt).await {
+                ControlFlow::Break(verdict) => return verdict,
+                ControlFlow::Continue(failure) => failure,
             };
             self.circuit.failed(event.id, &failure);
             if self.circuit.is_open() {
@@ -133,6 +121,30 @@ impl Desk {
             }
         }
         unreachable!("the backoff ends before the attempts can't be counted")
+    }
+
+    /// What an attempt comes to: a verdict, or a failure of the moment that is worth another attempt.
+    async fn judge(
+        &self,
+        delivery: &Delivery,
+        outcome: Result<Outcome, Panicked>,
+        attempt: u32,
+    ) -> ControlFlow<Verdict, Failure> {
+        ControlFlow::Break(match outcome {
+            Ok(Outcome::Done) => self.complete("done"),
+            Ok(Outcome::Skipped(why)) => self.complete(&format!("skipped:{why}")),
+            Ok(Outcome::Reject(rejection)) => self.dead_letter(delivery, rejection, attempt),
+            Ok(Outcome::Retry(failure)) => return ControlFlow::Continue(failure),
+            Ok(Outcome::Unavailable { vendor, failure }) => match self.circuit.check(&*self.handler).await {
+                Err(_) => Verdict::Release,
+                // The probe passes with the same credentials: it was this message after all.
+                Ok(()) if failure.class == FailureClass::Unauthorized => {
+                    self.dead_letter(delivery, Rejection::by(vendor, &failure), attempt)
+                }
+                Ok(()) => return ControlFlow::Continue(failure),
+            },
+            Err(Panicked) => self.panicked(delivery, attempt),
+        })
     }
 
     /// Handles the event once, under a permit. `None` if it is not the time to: stopping, or the circuit is open.

@@ -159,3 +159,12 @@ async fn a_page_that_is_not_the_logs_is_an_error_that_quotes_nothing() {
     let problem = graph.audit_page(&graph.audit_link("Add user", NOON, NOON)).await.unwrap_err();
     assert_eq!(problem.to_string(), "Graph's answer can't be read at a page of the log");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_leads_back_to_itself_ends_the_poll() {
+    let link = "https://graph.microsoft.com/v1.0/auditLogs/directoryAudits?$skiptoken=x";
+    let (graph, _) = graph(move |_| answer(200, &json!({ "value": [], "@odata.nextLink": link })));
+    let first = graph.audit_page(&graph.audit_link("Add user", NOON, NOON)).await.unwrap();
+    let problem = graph.audit_page(&first.next.unwrap()).await.unwrap_err();
+    assert_eq!(problem, GraphError::Unreadable { at: "@odata.nextLink".to_owned() });
+}
