@@ -6,7 +6,7 @@ help: ## What there is to make
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
 
 build: ## Build every binary, optimised
-	cargo build --release --workspace --bins
+	cargo build --release --workspace --bins --exclude usher-tests
 
 run: build ## Run the main job on embedded defaults: 25 sign-ups, from the audit log to Stripe
 	target/release/usher up
@@ -25,5 +25,6 @@ deny: ## Licences, bans, sources and advisories of all dependencies
 simulate: ## Replay one seed of the simulation: make simulate SEED=7
 	USHER_SEED=$(SEED) cargo test -p usher-tests --test simulation -- --nocapture one_seed_replays
 
-bench: build ## Messages a second beside the official Python SDK, sign-ups a second, memory: prints a table
+bench: ## Messages a second beside the official Python SDK, sign-ups a second, memory: prints a table
+	cargo build --release --workspace --bins
 	target/release/usher-bench
