@@ -61,8 +61,9 @@ impl<C: Consumer> Parser for Cli<C> {}
 
 impl<C: Consumer> CommandFactory for Cli<C> {
     fn command() -> clap::Command {
-        let command = clap::Command::new(binary::<C>()).about(C::ABOUT).version(env!("CARGO_PKG_VERSION"));
-        Line::<C::Settings>::augment_args(command)
+        let command = clap::Command::new(binary::<C>()).version(env!("CARGO_PKG_VERSION"));
+        // After the settings: the description of the last group of them would stand in its place.
+        Line::<C::Settings>::augment_args(command).about(C::ABOUT).long_about(None)
     }
 
     fn command_for_update() -> clap::Command {
@@ -208,4 +209,67 @@ fn conclude(summary: &Summary) -> Result<(), Failure> {
         Ended::Stopped => "stopped; what was not done is still in the queue",
     };
     Err(Failure::Negative(why.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use usher_event::Event;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{Down, Handler, Outcome};
+
+    struct Greeter;
+
+    /// What a consumer's settings are.
+    #[derive(Args)]
+    struct Greeting {
+        #[arg(long, env = "GREETING_FOR_A_TEST")]
+        greeting: Option<String>,
+    }
+
+    #[async_trait]
+    impl Handler for Greeter {
+        fn tenant_id(&self) -> Uuid {
+            Uuid::nil()
+        }
+
+        async fn handle(&self, _: &Event) -> Outcome {
+            Outcome::Done
+        }
+
+        async fn probe(&self) -> Result<(), Down> {
+            Ok(())
+        }
+    }
+
+    impl Consumer for Greeter {
+        const NAME: &'static str = "greeter";
+        const ABOUT: &'static str = "Greets every new customer.";
+        type Settings = Greeting;
+
+        fn new(_: Greeting, _: Ports) -> Result<Self, Failure> {
+            Ok(Self)
+        }
+    }
+
+    #[test]
+    fn help_says_what_the_consumer_does_and_names_every_setting() {
+        let help = Cli::<Greeter>::command().render_long_help().to_string();
+        assert!(help.starts_with("Greets every new customer."), "{help}");
+        for setting in ["SERVICEBUS_CONNECTION_STRING", "CONCURRENCY", "HEALTH_ADDR", "GREETING_FOR_A_TEST"] {
+            assert!(help.contains(setting), "{setting}");
+        }
+        assert!(help.contains("replay"), "{help}");
+    }
+
+    #[test]
+    fn without_a_command_it_runs() {
+        let matches =
+            Cli::<Greeter>::command().try_get_matches_from(["usher-greeter", "--greeting", "hi"]).unwrap();
+        let cli = Cli::<Greeter>::from_arg_matches(&matches).unwrap();
+        assert!(cli.command.is_none());
+        assert_eq!(cli.own.greeting.as_deref(), Some("hi"));
+    }
 }
