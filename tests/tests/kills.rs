@@ -43,7 +43,7 @@ fn write_large_checkpoint(world: &World) {
     let now = "2026-01-01T00:00:00Z";
     let settled = (0..KNOWN_USERS).map(|user| (Uuid::from_u128(user).to_string(), json!(now)));
     let checkpoint = json!({
-        "version": 1, "tenantId": TENANT_ID, "start": now, "watermark": now, "anyRecognised": true,
+        "version": 1, "tenantId": TENANT_ID, "start": now, "watermark": now, "recognisedBy": [],
         "settled": settled.collect::<serde_json::Map<_, _>>(), "waiting": {},
     });
     fs::write(world.checkpoint(), checkpoint.to_string()).unwrap();
