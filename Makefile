@@ -13,7 +13,7 @@ run: build ## Run the main job on embedded defaults: 25 sign-ups, from the audit
 
 test: ## Run every test; what a test needs beyond Rust it installs under .sdk, or says that it is skipped
 	cargo build --workspace --bins
-	cargo test --workspace
+	cargo test --workspace --no-fail-fast
 
 lint: ## Formatting and lints
 	cargo fmt --all --check
