@@ -14,8 +14,8 @@ use serde_json::json;
 use usher_clock::Clock;
 use usher_entra::{Graph, GraphError, User};
 use usher_event::Event;
-use usher_http::{Failure, FailureClass};
-use usher_subscriber::{Consumer, Down, Handler, Outcome, Ports};
+use usher_http::{Failure, FailureClass, Pace};
+use usher_subscriber::{Consumer, Down, Handler, NoCommand, Outcome, Ports};
 use uuid::Uuid;
 
 use crate::{
@@ -52,12 +52,12 @@ impl Handler for Billing {
     async fn probe(&self) -> Result<(), Down> {
         self.stripe.probe().await.map_err(|error| Down {
             vendor: "Stripe",
-            credential: "STRIPE_SECRET_KEY",
+            setting: error.setting(),
             failure: error.failure(),
         })?;
         self.graph.probe().await.map_err(|error| Down {
             vendor: "Entra",
-            credential: error.credential_setting(),
+            setting: error.credential_setting(),
             failure: error.into(),
         })
     }
@@ -68,20 +68,27 @@ impl Consumer for Billing {
     const ABOUT: &'static str =
         "Makes a Stripe customer of every sign-up and writes its id back on the Entra user.";
     type Settings = BillingSettings;
+    type Command = NoCommand;
 
     fn new(settings: BillingSettings, ports: Ports) -> Result<Self, usher_service::Failure> {
+        let pace = Pace::per_second(settings.calls_per_second());
         Ok(Self {
             tenant_id: settings.entra.tenant_id,
             stripe: Stripe::new(
                 ports.http.clone(),
                 settings.stripe_api_base,
                 settings.stripe_secret_key,
+                pace,
                 ports.clock,
             ),
             graph: settings.entra.graph(ports.http, ports.clock),
             attribute: settings.stripe_customer_id_attribute,
             clock: ports.clock,
         })
+    }
+
+    async fn command(self, command: NoCommand) -> Result<(), usher_service::Failure> {
+        match command {}
     }
 }
 

@@ -8,7 +8,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
 use thiserror::Error;
 use usher_clock::Clock;
-use usher_http::{BaseUrl, Failure, FailureClass, HttpClient, Response, TransportError, retry_after};
+use usher_http::{
+    BaseUrl, Failure, FailureClass, HttpClient, Pace, Request, Response, TransportError, retry_after,
+};
 
 use crate::customer::{Customer, NewCustomer};
 
@@ -20,6 +22,7 @@ pub(crate) struct Stripe {
     http: HttpClient,
     base: BaseUrl,
     key: SecretString,
+    pace: Pace,
     clock: Clock,
 }
 
@@ -75,8 +78,8 @@ struct ErrorObject {
 }
 
 impl Stripe {
-    pub(crate) fn new(http: HttpClient, base: BaseUrl, key: SecretString, clock: Clock) -> Self {
-        Self { http, base, key, clock }
+    pub(crate) fn new(http: HttpClient, base: BaseUrl, key: SecretString, pace: Pace, clock: Clock) -> Self {
+        Self { http, base, key, pace, clock }
     }
 
     /// Asks for one customer, any: shows that Stripe is there and takes our key.
@@ -115,13 +118,19 @@ impl Stripe {
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Bytes::from(body))
             .expect("a key of letters, digits and hyphens is a valid header");
-        self.read(&self.http.send(request).await?)
+        self.read(&self.call(request).await?)
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<T, StripeError> {
         let request =
             self.request(Method::GET, path, query).body(Bytes::new()).expect("nothing in it can be invalid");
-        self.read(&self.http.send_with_retries(request).await?)
+        self.read(&self.call(request).await?)
+    }
+
+    /// Every call waits for its turn. Only reads are tried again at once.
+    async fn call(&self, request: Request) -> Result<Response, TransportError> {
+        self.pace.turn().await;
+        self.http.send_with_retries(request).await
     }
 
     fn read<T: DeserializeOwned>(&self, response: &Response) -> Result<T, StripeError> {
@@ -159,6 +168,15 @@ impl StripeError {
                 .with_code(answer.code.as_deref().or(answer.kind.as_deref()))
                 .with_retry_after(answer.retry_after),
             Self::Unreadable => Failure::named(FailureClass::Transient, "unreadable answer"),
+        }
+    }
+
+    /// The setting to mend if a probe fails like this: anybody may list customers, so whoever refuses even that is
+    /// not Stripe, unless it is the key that is refused.
+    pub(crate) fn setting(&self) -> &'static str {
+        match self.failure().class {
+            FailureClass::Refused => "STRIPE_API_BASE",
+            _ => "STRIPE_SECRET_KEY",
         }
     }
 

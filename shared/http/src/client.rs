@@ -1,10 +1,13 @@
 //! The client, and the ways in which a call can fail before there is an answer.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use thiserror::Error;
-use tokio::time::timeout;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 use tracing::Instrument;
 
@@ -37,6 +40,8 @@ pub enum TransportError {
 pub struct HttpClient {
     service: BoxCloneSyncService<Request, Response, TransportError>,
     pub(crate) timeout: Duration,
+    /// A permit for each call that may run at once; `None`: any number may.
+    connections: Option<Arc<Semaphore>>,
 }
 
 impl HttpClient {
@@ -49,7 +54,7 @@ impl HttpClient {
         S: Service<Request, Response = Response, Error = TransportError> + Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
     {
-        Self { service: BoxCloneSyncService::new(service), timeout: Self::TIMEOUT }
+        Self { service: BoxCloneSyncService::new(service), timeout: Self::TIMEOUT, connections: None }
     }
 
     /// The same client with another bound on each call.
@@ -58,11 +63,31 @@ impl HttpClient {
         self
     }
 
+    /// The same client with at most `n` calls at once (one at least), through it and its clones together. Waiting
+    /// for a place is no part of a call's time: a queue of ours is no failure of the other side's.
+    pub fn with_connections(mut self, n: usize) -> Self {
+        self.connections = Some(Arc::new(Semaphore::new(n.clamp(1, Semaphore::MAX_PERMITS))));
+        self
+    }
+
     /// Sends one request, once, and returns whatever the other side answered.
     ///
     /// # Errors
     /// [`TransportError`] if there was no answer; an answer of any status is not an error.
     pub async fn send(&self, request: Request) -> Result<Response, TransportError> {
+        let _place = self.place().await;
+        self.attempt(request).await
+    }
+
+    /// Waits for a place among the calls that may run at once. Whoever holds one gives it back within a call's
+    /// time, so the wait is bounded by how many callers there are.
+    pub(crate) async fn place(&self) -> Option<SemaphorePermit<'_>> {
+        // Never closed: where there is a bound, this is always a permit.
+        self.connections.as_ref()?.acquire().await.ok()
+    }
+
+    /// One call by one who has a place.
+    pub(crate) async fn attempt(&self, request: Request) -> Result<Response, TransportError> {
         let span = span::of(&request);
         let call = self.service.clone().oneshot(request).instrument(span.clone());
         let answer = timeout(self.timeout, call).await.unwrap_or(Err(TransportError::Timeout));
@@ -70,3 +95,6 @@ impl HttpClient {
         answer
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@
 mod base_url;
 mod client;
 mod failure;
+mod pace;
 mod retry;
 mod retry_after;
 mod settings;
@@ -15,6 +16,7 @@ mod span;
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use client::{HttpClient, Request, Response, TransportError};
 pub use failure::{Failure, FailureClass};
+pub use pace::Pace;
 pub use retry_after::{RETRY_AFTER_MOST, retry_after};
 pub use settings::{HttpSettings, HttpSettingsError};
 pub use url::Url;

@@ -27,6 +27,7 @@ impl HttpClient {
         if !request.method().is_safe() {
             return self.send(request).await;
         }
+        let _place = self.place().await;
         let attempts = self.attempts(request);
         timeout(self.timeout, attempts).await.unwrap_or(Err(TransportError::Timeout))
     }
@@ -36,7 +37,7 @@ impl HttpClient {
             ExponentialBuilder::new().with_min_delay(FIRST_WAIT).with_max_times(RETRIES).with_jitter();
         let mut waits = policy.build();
         loop {
-            let answer = self.send(request.clone()).await;
+            let answer = self.attempt(request.clone()).await;
             match waits.next() {
                 Some(wait) if is_passing(&answer) => sleep(wait).await,
                 _ => return answer,

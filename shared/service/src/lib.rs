@@ -12,5 +12,5 @@ mod wrong_setting;
 
 pub use exit::Failure;
 pub use health::{Health, Status};
-pub use run::{announce, run};
+pub use run::{announce, run, run_command};
 pub use shutdown::Shutdown;

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, future::Future, process::ExitCode};
 
-use clap::{Parser, error::ErrorKind};
+use clap::{ArgMatches, Command, Parser, error::ErrorKind};
 use tokio::runtime::Runtime;
 
 use crate::{Failure, Shutdown, exit::SETTINGS, wrong_setting};
@@ -16,7 +16,21 @@ where
     F: FnOnce(S, Shutdown) -> W,
     W: Future<Output = Result<(), Failure>>,
 {
-    let settings = match settings::<S>(name, std::env::args_os()) {
+    run_command(name, S::command(), S::from_arg_matches, work)
+}
+
+/// As [`run`], for a command line that is put together only now: `command`, and what its arguments come to.
+pub fn run_command<S, F, W>(
+    name: &'static str,
+    command: Command,
+    parsed: impl FnOnce(&ArgMatches) -> Result<S, clap::Error>,
+    work: F,
+) -> ExitCode
+where
+    F: FnOnce(S, Shutdown) -> W,
+    W: Future<Output = Result<(), Failure>>,
+{
+    let settings = match settings(name, command, parsed, std::env::args_os()) {
         Ok(settings) => settings,
         Err(code) => return code,
     };
@@ -57,10 +71,15 @@ where
 }
 
 /// Help and version go to standard output with code 0; anything that clap can't take exits with 64.
-fn settings<S: Parser>(name: &str, args: impl IntoIterator<Item = OsString>) -> Result<S, ExitCode> {
-    let mut command = without_env_values(S::command());
-    let parsed = command.try_get_matches_from_mut(args).and_then(|matches| S::from_arg_matches(&matches));
-    parsed.map_err(|error| {
+fn settings<S>(
+    name: &str,
+    command: Command,
+    parsed: impl FnOnce(&ArgMatches) -> Result<S, clap::Error>,
+    args: impl IntoIterator<Item = OsString>,
+) -> Result<S, ExitCode> {
+    let mut command = without_env_values(command);
+    let settings = command.try_get_matches_from_mut(args).and_then(|matches| parsed(&matches));
+    settings.map_err(|error| {
         match wrong_setting::explain(&command, &error) {
             Some(problem) => eprintln!("{name}: {problem}"),
             // Nowhere to complain if the terminal is gone.
@@ -74,7 +93,7 @@ fn settings<S: Parser>(name: &str, args: impl IntoIterator<Item = OsString>) -> 
 }
 
 /// `--help` names the environment's settings and never shows their values: some are secrets.
-fn without_env_values(command: clap::Command) -> clap::Command {
+fn without_env_values(command: Command) -> Command {
     command.mut_args(|arg| arg.hide_env_values(true)).mut_subcommands(without_env_values)
 }
 

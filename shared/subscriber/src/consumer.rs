@@ -1,6 +1,6 @@
 //! What a consumer is.
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
 use async_trait::async_trait;
 use thiserror::Error;
@@ -34,8 +34,8 @@ pub trait Handler: Send + Sync + 'static {
 pub struct Down {
     /// Its name.
     pub vendor: &'static str,
-    /// The setting that holds our credentials for it.
-    pub credential: &'static str,
+    /// The setting to mend if it refuses us: the one that holds our credentials, or that names what isn't there.
+    pub setting: &'static str,
     /// What it answered, or that it didn't.
     pub failure: Failure,
 }
@@ -50,13 +50,29 @@ pub trait Consumer: Handler + Sized {
     const MAX_EVENT_AGE: Option<Duration> = None;
     /// Its own settings, beside the runtime's.
     type Settings: clap::Args + Send;
+    /// Commands of its own, beside those of the runtime; [`NoCommand`] if it has none.
+    type Command: clap::Subcommand + Send;
 
     /// Makes it. Checks its settings; talks to nobody yet.
     ///
     /// # Errors
     /// [`usher_service::Failure::Setting`] names the setting at fault.
     fn new(settings: Self::Settings, ports: Ports) -> Result<Self, usher_service::Failure>;
+
+    /// Carries out a command of its own, without a broker: its settings and [`Ports`] are all that it has. It is
+    /// dropped when the operator stops it.
+    ///
+    /// # Errors
+    /// As the command says.
+    fn command(
+        self,
+        command: Self::Command,
+    ) -> impl Future<Output = Result<(), usher_service::Failure>> + Send;
 }
+
+/// The commands of a consumer that has none of its own.
+#[derive(Clone, Copy, Debug, clap::Subcommand)]
+pub enum NoCommand {}
 
 /// The ways in which a consumer touches the world.
 #[derive(Clone)]

@@ -13,7 +13,7 @@ use std::{
 
 use backon::Retryable;
 use futures_util::FutureExt;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tracing::Instrument;
 use usher_bus::{BusError, Delivery, Receiver, Settlement};
 use usher_event::{Event, property};
@@ -26,6 +26,7 @@ use crate::{
     backoff::{self, Backoff},
     circuit::Circuit,
     locks::Locks,
+    permits::Permits,
 };
 
 /// A handler that has not answered for this long never will: its calls are bounded by much less.
@@ -40,7 +41,7 @@ pub(crate) struct Desk {
     pub(crate) receiver: Arc<dyn Receiver>,
     pub(crate) admission: Admission,
     pub(crate) limits: Limits,
-    pub(crate) permits: Semaphore,
+    pub(crate) permits: Permits,
     pub(crate) locks: Arc<Locks>,
     pub(crate) circuit: Circuit,
     pub(crate) health: Health,
@@ -137,8 +138,8 @@ impl Desk {
             Ok(Outcome::Retry(failure)) => return ControlFlow::Continue(failure),
             Ok(Outcome::Unavailable { vendor, failure }) => match self.circuit.check(&*self.handler).await {
                 Err(_) => Verdict::Release,
-                // The probe passes with the same credentials: it was this message after all.
-                Ok(()) if failure.class == FailureClass::Unauthorized => {
+                // The probe passes with the same credentials and settings: it was this message after all.
+                Ok(()) if matches!(failure.class, FailureClass::Unauthorized | FailureClass::Refused) => {
                     self.dead_letter(delivery, Rejection::by(vendor, &failure), attempt)
                 }
                 Ok(()) => return ControlFlow::Continue(failure),
@@ -152,8 +153,7 @@ impl Desk {
         let _permit = tokio::select! {
             biased;
             () = self.interrupted() => return None,
-            // The semaphore is never closed, so this is always a permit.
-            permit = self.permits.acquire() => permit.ok()?,
+            permit = self.permits.acquire() => permit,
         };
         self.health.count("attempts", 1);
         let handled = AssertUnwindSafe(self.handler.handle(event)).catch_unwind();
@@ -162,10 +162,18 @@ impl Desk {
             Ok(outcome) => outcome.map_err(|_| Panicked),
             Err(_) => Ok(Outcome::Retry(late)),
         };
-        if matches!(outcome, Ok(Outcome::Done | Outcome::Skipped(_) | Outcome::Reject(_))) {
+        self.note(&outcome);
+        Some(outcome)
+    }
+
+    /// What an attempt that came to an end says about the destination. One that was skipped may never have asked it.
+    fn note(&self, outcome: &Result<Outcome, Panicked>) {
+        if matches!(outcome, Ok(Outcome::Done | Outcome::Reject(_))) {
             self.circuit.succeeded();
         }
-        Some(outcome)
+        if matches!(outcome, Ok(Outcome::Done | Outcome::Reject(_) | Outcome::Skipped(_))) {
+            self.permits.one_more();
+        }
     }
 
     /// Waits for the next attempt, lock renewed, without a permit. `false` if interrupted.

@@ -2,26 +2,32 @@
 //!
 //! A consumer says what to do with a sign-up ([`Handler::handle`]) and how to see whether its destination is
 //! there ([`Handler::probe`]). The runtime does the rest: it receives under peek-lock, bounds how much runs and
-//! how much waits, renews locks, retries, opens the circuit when the destination is down, dead-letters with a
-//! reason, drains on SIGTERM and replays the dead-letter queue. Each delivery is settled once, by its outcome.
+//! how much waits, renews locks, retries, opens the circuit when the destination is down and begins slowly when it
+//! is back, dead-letters with a reason, drains on SIGTERM and replays the dead-letter queue. Each delivery is settled
+//! once, by its outcome.
 //!
-//! A consumer's `main` is `usher_subscriber::main::<MyConsumer>()`.
+//! A consumer's `main` is `usher_subscriber::main::<MyConsumer>()`; it may have commands of its own
+//! ([`Consumer::command`]), which need no broker.
 
 mod admit;
 mod backoff;
 mod circuit;
 mod cli;
+mod command_line;
 mod consumer;
 mod deliver;
 mod highest;
 mod locks;
 mod outcome;
+mod permits;
 mod replay;
 mod settings;
 mod subscriber;
+#[cfg(test)]
+mod testing;
 
 pub use cli::main;
-pub use consumer::{Consumer, Down, Handler, Ports};
+pub use consumer::{Consumer, Down, Handler, NoCommand, Ports};
 pub use outcome::{Outcome, Rejection};
 pub use replay::{Ended, ReplayFilter, Replayed, Summary};
 pub use settings::{Limits, SubscriberSettings};

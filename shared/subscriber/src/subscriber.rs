@@ -9,16 +9,13 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use tokio::{
-    sync::{Notify, Semaphore},
-    task::JoinSet,
-};
+use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::task::AbortOnDropHandle;
 use usher_bus::{BusError, Delivery, LockToken, Receiver, Settlement};
 use usher_clock::Clock;
 use usher_service::{Health, Shutdown};
 
-use crate::{Handler, Limits, admit::Admission, circuit::Circuit, deliver::Desk};
+use crate::{Handler, Limits, admit::Admission, circuit::Circuit, deliver::Desk, permits::Permits};
 
 /// How long running handlers may take to finish once we are told to stop: less than the 30 s that
 /// orchestrators grant before they kill.
@@ -53,7 +50,7 @@ impl Subscriber {
             receiver,
             admission,
             limits,
-            permits: Semaphore::new(limits.concurrency.get() as usize),
+            permits: Permits::new(limits.concurrency.get() as usize),
             locks: Arc::default(),
             circuit: Circuit::new(health.clone()),
             health,
@@ -138,8 +135,7 @@ struct Hand {
 impl Hand {
     /// Gives credit for as many messages as may be worked on, never for more than may be held in all.
     fn allow(&mut self, desk: &Desk) {
-        let (concurrency, most) =
-            (desk.limits.concurrency.get() as usize, desk.limits.max_held.get() as usize);
+        let (concurrency, most) = (desk.permits.count(), desk.limits.max_held.get() as usize);
         let busy = self.deliveries.len().saturating_sub(desk.waiting.load(Ordering::Relaxed));
         let free = concurrency.saturating_sub(busy + self.credit);
         let room = free.min(most.saturating_sub(self.deliveries.len() + self.credit));
@@ -158,9 +154,11 @@ impl Hand {
     }
 
     /// The circuit is open: waits until nothing is held any more, and then until the destination answers its probe.
+    /// The work begins again slowly.
     async fn pause(&mut self, desk: &Arc<Desk>) {
         while self.deliveries.join_next().await.is_some() {}
         self.gauge(desk);
+        desk.permits.start_slowly();
         // Several replicas must not probe in step; the clock's nanoseconds keep them apart.
         let seed = desk.admission.clock.now().nanosecond();
         desk.circuit.close_when_there(&*desk.handler, u64::from(seed)).await;

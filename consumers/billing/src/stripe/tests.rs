@@ -1,15 +1,27 @@
+use std::num::NonZeroU32;
+
 use FailureClass::{Refused, Transient, Unauthorized};
 use serde_json::json;
+use tokio::time::Instant;
+use tower::Service;
+use usher_event::{Audit, Event, UserSignedUp};
 use usher_subscriber::Outcome;
-
-use usher_http::Request;
+use uuid::Uuid;
 
 use super::*;
 
+fn stripe_that<S>(answers: S) -> Stripe
+where
+    S: Service<Request, Response = Response, Error = TransportError> + Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+{
+    let (base, key) = ("https://api.stripe.example".parse().unwrap(), "sk_test_x".into());
+    let pace = Pace::per_second(NonZeroU32::new(20).unwrap());
+    Stripe::new(HttpClient::new(answers), base, key, pace, Clock::system())
+}
+
 fn stripe() -> Stripe {
-    let nobody = tower::service_fn(|_: Request| async { Err::<Response, _>(TransportError::Connect) });
-    let base = "https://api.stripe.example".parse().unwrap();
-    Stripe::new(HttpClient::new(nobody), base, SecretString::from("sk_test_x"), Clock::system())
+    stripe_that(tower::service_fn(|_: Request| async { Err::<Response, _>(TransportError::Connect) }))
 }
 
 fn answer(status: u16, kind: &str, code: &str, headers: &[(&'static str, &'static str)]) -> StripeError {
@@ -108,6 +120,48 @@ fn nothing_of_a_message_or_of_what_we_sent_is_in_an_error() {
     for shown in [error.to_string(), format!("{error:?}"), error.failure().to_string()] {
         assert!(!shown.contains("ada"), "{shown}");
     }
+}
+
+#[test]
+fn a_refused_key_and_an_address_that_is_not_stripes_are_different_settings_to_mend() {
+    assert_eq!(answer(401, "invalid_request_error", "", &[]).setting(), "STRIPE_SECRET_KEY");
+    assert_eq!(answer(403, "invalid_request_error", "", &[]).setting(), "STRIPE_SECRET_KEY");
+    assert_eq!(answer(404, "", "", &[]).setting(), "STRIPE_API_BASE");
+}
+
+/// What billing makes of a sign-up that said nothing.
+fn new_customer() -> NewCustomer {
+    let event = Event::new(UserSignedUp {
+        tenant_id: Uuid::nil(),
+        user_id: Uuid::nil(),
+        display_name: None,
+        given_name: None,
+        surname: None,
+        email: None,
+        email_verified: false,
+        identity_providers: vec![],
+        signed_up_at: Clock::system().now(),
+        app_id: None,
+        attributes: [].into(),
+        audit: Audit { id: "Directory_1".into(), correlation_id: None },
+    });
+    NewCustomer::of(&event, None, None)
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_call_waits_for_its_turn() {
+    let refuses = tower::service_fn(|_: Request| async {
+        Ok::<_, TransportError>(http::Response::builder().status(400).body(Bytes::new()).unwrap())
+    });
+    let (stripe, new, start) = (stripe_that(refuses), new_customer(), Instant::now());
+    for _ in 0..20 {
+        assert!(stripe.create(&new, "key").await.is_err());
+        assert!(stripe.customer("cus_1").await.is_err());
+        assert!(stripe.search("query").await.is_err());
+        assert!(stripe.list_by_email("ada@example.com").await.is_err());
+        assert!(stripe.probe().await.is_err());
+    }
+    assert_eq!(start.elapsed().as_millis(), 4_900, "100 calls at 20 a second, two of them at once");
 }
 
 #[tokio::test]

@@ -36,9 +36,9 @@ struct State {
     /// What is answered per user, first to last; the last answer is repeated.
     script: BTreeMap<Uuid, Vec<Answer>>,
     down: Option<Failure>,
-    probes_fail: bool,
+    probes_fail: Option<Failure>,
     attempts: Vec<(Uuid, Instant)>,
-    probes: u32,
+    probes: Vec<Instant>,
     running: usize,
     most_running: usize,
 }
@@ -67,9 +67,9 @@ impl Destination {
         self.lock().down = Some(failure);
     }
 
-    /// Whether probes are refused, whatever becomes of messages.
-    pub(crate) fn probes_fail(&self, fail: bool) {
-        self.lock().probes_fail = fail;
+    /// How probes fail, if they do, whatever becomes of messages.
+    pub(crate) fn probes_fail(&self, failure: Option<Failure>) {
+        self.lock().probes_fail = failure;
     }
 
     pub(crate) fn comes_back(&self) {
@@ -80,12 +80,19 @@ impl Destination {
         self.lock().attempts.iter().filter(|(of, _)| *of == user).map(|(_, at)| *at).collect()
     }
 
+    /// How many attempts began in each second since `start`, from the first second that saw one.
+    pub(crate) fn attempts_a_second(&self, start: Instant) -> Vec<usize> {
+        let since = |at: &Instant| at.checked_duration_since(start).map(|since| since.as_secs());
+        let seconds: Vec<_> = self.lock().attempts.iter().filter_map(|(_, at)| since(at)).collect();
+        seconds.chunk_by(|one, next| one == next).map(<[u64]>::len).collect()
+    }
+
     pub(crate) fn users_attempted(&self) -> Vec<Uuid> {
         self.lock().attempts.iter().map(|(of, _)| *of).collect()
     }
 
-    pub(crate) fn probes(&self) -> u32 {
-        self.lock().probes
+    pub(crate) fn probes(&self) -> Vec<Instant> {
+        self.lock().probes.clone()
     }
 
     pub(crate) fn most_running(&self) -> usize {
@@ -142,10 +149,9 @@ impl Handler for Destination {
 
     async fn probe(&self) -> Result<(), Down> {
         let mut state = self.lock();
-        state.probes += 1;
-        let refused = state.probes_fail.then(|| Failure::status(FailureClass::Unauthorized, 401));
-        match state.down.clone().or(refused) {
-            Some(failure) => Err(Down { vendor: "Vendor", credential: "VENDOR_KEY", failure }),
+        state.probes.push(Instant::now());
+        match state.down.clone().or(state.probes_fail.clone()) {
+            Some(failure) => Err(Down { vendor: "Vendor", setting: "VENDOR_KEY", failure }),
             None => Ok(()),
         }
     }
@@ -169,7 +175,16 @@ pub(crate) fn reject() -> Answer {
 }
 
 pub(crate) fn revoked() -> Outcome {
-    Outcome::Unavailable { vendor: "Vendor", failure: Failure::status(FailureClass::Unauthorized, 401) }
+    Outcome::Unavailable { vendor: "Vendor", failure: wrong_key() }
+}
+
+pub(crate) fn wrong_key() -> Failure {
+    Failure::status(FailureClass::Unauthorized, 401)
+}
+
+/// What our settings point at isn't there.
+pub(crate) fn missing() -> Failure {
+    Failure::status(FailureClass::Refused, 404)
 }
 
 pub(crate) fn unauthorized() -> Answer {

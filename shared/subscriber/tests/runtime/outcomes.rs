@@ -9,7 +9,7 @@ use usher_subscriber::Outcome;
 use uuid::Uuid;
 
 use crate::bench::{
-    Answer, Bench, TENANT, done, event, message, reject, retry, timed, transient, unauthorized,
+    Answer, Bench, TENANT, done, event, message, missing, reject, retry, timed, transient, wrong_key,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -139,17 +139,20 @@ async fn a_message_that_always_panics_is_dead_lettered_by_us() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn credentials_refused_for_one_message_only_are_that_messages_fault() {
-    let bench = Bench::new().await;
-    let users = bench.sign_ups(1).await;
-    bench.destination.answers(users[0], [unauthorized()]);
-    let running = bench.start().await;
-    bench.until_empty(MINUTE).await;
-    running.stop().await;
-    let (reason, description) = bench.dead_letter().await;
-    assert_eq!(reason, "VendorRejected");
-    assert!(description.starts_with("status=401"), "{description}");
-    assert_eq!(bench.destination.probes(), 1);
+async fn what_is_refused_for_one_message_only_is_that_messages_fault() {
+    for (failure, status) in [(wrong_key(), "status=401"), (missing(), "status=404")] {
+        let bench = Bench::new().await;
+        let users = bench.sign_ups(1).await;
+        let unavailable = Outcome::Unavailable { vendor: "Vendor", failure };
+        bench.destination.answers(users[0], [Answer::Outcome(unavailable)]);
+        let running = bench.start().await;
+        bench.until_empty(MINUTE).await;
+        running.stop().await;
+        let (reason, description) = bench.dead_letter().await;
+        assert_eq!(reason, "VendorRejected");
+        assert!(description.starts_with(status), "{description}");
+        assert_eq!(bench.destination.probes().len(), 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]
