@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 use tokio::time::{Instant, sleep};
-use usher_http::{Failure, Url};
+use usher_http::Failure;
 
 use crate::{Graph, GraphError, graph::request};
 
@@ -68,8 +68,7 @@ impl Graph {
     /// # Errors
     /// [`GraphError::ForeignLink`] if the link leads away from Graph; nothing is sent then. Others as they say.
     pub async fn audit_page(&self, link: &AuditLink) -> Result<AuditPage, GraphError> {
-        let url = Url::parse(&link.0).ok().filter(|url| self.is_ours(url)).ok_or(GraphError::ForeignLink)?;
-        let request = request(Method::GET, &url, Bytes::new());
+        let request = request(Method::GET, &self.follow(&link.0)?, Bytes::new());
         let start = Instant::now();
         loop {
             match self.call(&request).await {

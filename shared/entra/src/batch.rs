@@ -1,4 +1,4 @@
-//! Many users in one request. <https://learn.microsoft.com/graph/json-batching>
+//! Many requests in one. <https://learn.microsoft.com/graph/json-batching>
 //!
 //! The outer answer is a success whatever happened inside: each inner answer has a status of its own, 429
 //! with its own `Retry-After` among them.
@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     Graph, GraphError, User,
+    error::Problem,
     graph::{self, request},
     user,
 };
@@ -21,19 +22,27 @@ use crate::{
 /// The most requests that Graph takes in one batch.
 pub const BATCH_SIZE: usize = 20;
 
-#[derive(Deserialize)]
-struct Answers {
-    responses: Vec<Answer>,
+/// A request inside a batch.
+pub(crate) struct Step {
+    url: String,
+    /// What is posted; without it the step reads.
+    body: Option<Value>,
 }
 
+/// What a step was answered.
 #[derive(Deserialize)]
-struct Answer {
+pub(crate) struct Answer {
     id: String,
     status: u16,
     #[serde(default)]
     headers: Option<HashMap<String, String>>,
     #[serde(default)]
     body: Value,
+}
+
+#[derive(Deserialize)]
+struct Answers {
+    responses: Vec<Answer>,
 }
 
 impl Graph {
@@ -47,38 +56,78 @@ impl Graph {
         ids: &[Uuid],
         select: &[&str],
     ) -> Result<Vec<(Uuid, Result<User, GraphError>)>, GraphError> {
-        let batch = request(Method::POST, &self.url("/$batch", &[]), batch_of(ids, select).to_string());
-        let answer = self.call(&batch).await?;
+        let select = user::select(select);
+        let read = |id: &Uuid| Step::get(format!("{}?$select={select}", user::path(*id)));
+        let steps: Vec<Step> = ids.iter().map(read).collect();
+        let answers = self.batch(&steps).await?;
+        let now = self.clock.now();
+        let read = |(id, answer): (&Uuid, Option<Answer>)| (*id, user_of(*id, answer, now));
+        Ok(ids.iter().zip(answers).map(read).collect())
+    }
+
+    /// Sends steps, [`BATCH_SIZE`] at most, and returns their answers in the order of the steps; `None` for a step
+    /// without one. Waits for the turn of those that write.
+    pub(crate) async fn batch(&self, steps: &[Step]) -> Result<Vec<Option<Answer>>, GraphError> {
+        self.writes_admitted(steps.iter().filter(|step| step.body.is_some()).count()).await;
+        let requests: Vec<Value> = steps.iter().enumerate().map(|(place, step)| step.json(place)).collect();
+        let body = json!({ "requests": requests }).to_string();
+        let answer = self.call(&request(Method::POST, &self.url("/$batch", &[]), body)).await?;
         let answers: Answers = graph::json(answer.body())?;
         let mut by_place: HashMap<String, Answer> =
             answers.responses.into_iter().map(|answer| (answer.id.clone(), answer)).collect();
-        let now = self.clock.now();
-        let read = |(place, id): (usize, &Uuid)| match by_place.remove(&place.to_string()) {
-            Some(answer) => (*id, answer.into_user(*id, now)),
-            None => (*id, Err(GraphError::Unreadable { at: "responses".to_owned() })),
-        };
-        Ok(ids.iter().enumerate().map(read).collect())
+        Ok((0..steps.len()).map(|place| by_place.remove(&place.to_string())).collect())
     }
 }
 
-fn batch_of(ids: &[Uuid], select: &[&str]) -> Value {
-    let select = user::select(select);
-    let requests = ids.iter().enumerate().map(|(place, id)| {
-        json!({ "id": place.to_string(), "method": "GET", "url": format!("{}?$select={select}", user::path(*id)) })
-    });
-    json!({ "requests": requests.collect::<Vec<_>>() })
+impl Step {
+    pub(crate) fn get(url: String) -> Self {
+        Self { url, body: None }
+    }
+
+    pub(crate) fn post(url: String, body: Value) -> Self {
+        Self { url, body: Some(body) }
+    }
+
+    fn json(&self, place: usize) -> Value {
+        let id = place.to_string();
+        match &self.body {
+            None => json!({ "id": id, "method": "GET", "url": self.url }),
+            Some(body) => json!({
+                "id": id, "method": "POST", "url": self.url,
+                "headers": { "Content-Type": "application/json" }, "body": body,
+            }),
+        }
+    }
+}
+
+fn user_of(id: Uuid, answer: Option<Answer>, now: OffsetDateTime) -> Result<User, GraphError> {
+    let body = answer.ok_or_else(unanswered)?.into_body(now)?;
+    let properties: Map<String, Value> = serde_json::from_value(body)
+        .map_err(|_| GraphError::Unreadable { at: "responses.body".to_owned() })?;
+    User::new(id, properties)
+}
+
+/// A batch whose answer left a step out.
+pub(crate) fn unanswered() -> GraphError {
+    GraphError::Unreadable { at: "responses".to_owned() }
 }
 
 impl Answer {
-    fn into_user(self, id: Uuid, now: OffsetDateTime) -> Result<User, GraphError> {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::BAD_GATEWAY);
-        if !status.is_success() {
-            let after = self.retry_after(now);
-            return Err(GraphError::answered(status, self.body.to_string().as_bytes(), after));
+    /// The body of a success; of anything else what it means.
+    pub(crate) fn into_body(self, now: OffsetDateTime) -> Result<Value, GraphError> {
+        if self.status().is_success() {
+            return Ok(self.body);
         }
-        let properties: Map<String, Value> = serde_json::from_value(self.body)
-            .map_err(|_| GraphError::Unreadable { at: "responses.body".to_owned() })?;
-        User::new(id, properties)
+        Err(self.problem().into_error(self.status(), self.retry_after(now)))
+    }
+
+    /// What Graph says is wrong.
+    pub(crate) fn problem(&self) -> Problem {
+        Problem::in_value(&self.body)
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::BAD_GATEWAY)
     }
 
     fn retry_after(&self, now: OffsetDateTime) -> Option<Duration> {

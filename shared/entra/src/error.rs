@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use serde::Deserialize;
+use serde_json::Value;
 use thiserror::Error;
 use usher_http::{Failure, FailureClass, TransportError};
+use uuid::Uuid;
 
 use crate::CredentialError;
 
@@ -19,8 +20,16 @@ pub enum GraphError {
     #[error("Graph refuses our credentials or permissions: {0}")]
     Unauthorized(Failure),
     /// No such object, or not yet: a new one takes a while to be readable everywhere.
-    #[error("Graph does not find it: {0}")]
-    NotFound(Failure),
+    #[error("Graph does not find it: {}", .0.failure)]
+    NotFound(Missing),
+    /// A value that must be one object's alone is another's already.
+    #[error("Graph refuses a value that another object has: {failure}")]
+    Conflict {
+        /// The answer.
+        failure: Failure,
+        /// The names of the properties that can't have the value they were to have.
+        properties: Vec<String>,
+    },
     /// The request's fault.
     #[error("Graph refuses the request: {0}")]
     Refused(Failure),
@@ -41,32 +50,90 @@ pub enum GraphError {
     ForeignLink,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Body {
-    error: Problem,
+/// An answer of "not found".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// The answer.
+    pub failure: Failure,
+    /// The object that is missing, where Graph says which: a request may name several.
+    pub id: Option<Uuid>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Problem {
+/// What the body of an error says is wrong. The message quotes what was sent: it decides what the answer means and
+/// goes no further.
+#[derive(Default)]
+pub(crate) struct Problem {
     code: Option<String>,
+    message: String,
+    /// The properties whose value another object has.
+    conflicts: Vec<String>,
+}
+
+impl Problem {
+    /// Reads a body; of one that is not Graph's nothing is known.
+    pub(crate) fn in_value(body: &Value) -> Self {
+        let error = &body["error"];
+        let message = error["message"].as_str().unwrap_or_default().to_owned();
+        let conflicts = conflicts(&error["details"], &message);
+        Self { code: error["code"].as_str().map(str::to_owned), message, conflicts }
+    }
+
+    /// Whether the message holds these words.
+    pub(crate) fn says(&self, words: &str) -> bool {
+        self.message.contains(words)
+    }
+
+    /// What an answer of this status with this problem means.
+    /// <https://learn.microsoft.com/graph/errors>
+    pub(crate) fn into_error(self, status: StatusCode, after: Option<Duration>) -> GraphError {
+        let code = self.code.as_deref();
+        let failure = |class| Failure::status(class, status.as_u16()).with_code(code).with_retry_after(after);
+        match status.as_u16() {
+            401 | 403 => GraphError::Unauthorized(failure(FailureClass::Unauthorized)),
+            404 => {
+                GraphError::NotFound(Missing { failure: failure(FailureClass::Refused), id: self.missing() })
+            }
+            400 | 409 if !self.conflicts.is_empty() => {
+                GraphError::Conflict { failure: failure(FailureClass::Refused), properties: self.conflicts }
+            }
+            408 | 409 | 423 | 429 | 500..=599 => GraphError::Transient(failure(FailureClass::Transient)),
+            _ if code.is_some_and(is_race) => GraphError::Transient(failure(FailureClass::Transient)),
+            _ => GraphError::Refused(failure(FailureClass::Refused)),
+        }
+    }
+
+    /// "Resource '{id}' does not exist or one of its queried reference-property objects are not present."
+    fn missing(&self) -> Option<Uuid> {
+        let (id, _) = self.message.strip_prefix("Resource '")?.split_once("' does not exist")?;
+        id.parse().ok()
+    }
+}
+
+/// Directory objects tell it in the details; in an answer without any, the message names the property: "Another object
+/// with the same value for property userPrincipalName already exists."
+fn conflicts(details: &Value, message: &str) -> Vec<String> {
+    let details = details.as_array().into_iter().flatten();
+    let targets = details.filter(|detail| detail["code"] == "ObjectConflict").map(|detail| &detail["target"]);
+    let named: Vec<String> = targets.filter_map(Value::as_str).map(str::to_owned).collect();
+    if !named.is_empty() {
+        return named;
+    }
+    let property = message
+        .strip_prefix("Another object with the same value for property ")
+        .and_then(|rest| rest.strip_suffix(" already exists."));
+    property.map(str::to_owned).into_iter().collect()
 }
 
 impl GraphError {
     /// What an answer of this status with this body means.
-    /// <https://learn.microsoft.com/graph/errors>
     pub(crate) fn answered(status: StatusCode, body: &[u8], after: Option<Duration>) -> Self {
-        let body: Body = serde_json::from_slice(body).unwrap_or_default();
-        let code = body.error.code.as_deref();
-        let failure = |class| Failure::status(class, status.as_u16()).with_code(code).with_retry_after(after);
-        match status.as_u16() {
-            401 | 403 => Self::Unauthorized(failure(FailureClass::Unauthorized)),
-            404 => Self::NotFound(failure(FailureClass::Refused)),
-            408 | 409 | 423 | 429 | 500..=599 => Self::Transient(failure(FailureClass::Transient)),
-            _ if code.is_some_and(is_race) => Self::Transient(failure(FailureClass::Transient)),
-            _ => Self::Refused(failure(FailureClass::Refused)),
-        }
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        Problem::in_value(&body).into_error(status, after)
+    }
+
+    /// Whether another object has the value that this property was to have, such as `userPrincipalName`.
+    pub fn is_conflict_on(&self, property: &str) -> bool {
+        matches!(self, Self::Conflict { properties, .. } if properties.iter().any(|it| it == property))
     }
 
     /// Whether Graph asks us to slow down.
@@ -104,7 +171,8 @@ impl From<GraphError> for Failure {
         match error {
             GraphError::Transient(failure)
             | GraphError::Unauthorized(failure)
-            | GraphError::NotFound(failure)
+            | GraphError::NotFound(Missing { failure, .. })
+            | GraphError::Conflict { failure, .. }
             | GraphError::Refused(failure) => failure,
             GraphError::Credential(error) => error.into(),
             GraphError::Transport(error) => error.into(),
@@ -118,6 +186,7 @@ impl From<GraphError> for Failure {
 #[cfg(test)]
 mod tests {
     use FailureClass::{Refused, Transient, Unauthorized};
+    use serde_json::json;
 
     use super::*;
 
@@ -151,6 +220,46 @@ mod tests {
             assert_eq!(failure.code.as_deref(), Some(code).filter(|code| !code.is_empty()));
             assert_eq!(failure.retry_after, after);
         }
+    }
+
+    fn refused(status: u16, error: &Value) -> GraphError {
+        let body = json!({ "error": error }).to_string();
+        GraphError::answered(StatusCode::from_u16(status).unwrap(), body.as_bytes(), None)
+    }
+
+    #[test]
+    fn not_found_says_which_object_if_graph_does() {
+        let id = "a1b2c3d4-e5f6-4a7b-8c9d-0e1f2a3b4c5d";
+        let missing = |message: &str| match refused(404, &json!({ "message": message })) {
+            GraphError::NotFound(missing) => missing.id.map(|id| id.to_string()),
+            other => panic!("{other}"),
+        };
+        let rest = "does not exist or one of its queried reference-property objects are not present.";
+        assert_eq!(missing(&format!("Resource '{id}' {rest}")).as_deref(), Some(id));
+        for unclear in [format!("Resource 'ada@example.com' {rest}"), "Not found.".to_owned(), String::new()]
+        {
+            assert_eq!(missing(&unclear), None, "{unclear}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_another_object_has_is_a_conflict_on_its_property() {
+        const MESSAGE: &str =
+            "Another object with the same value for property userPrincipalName already exists.";
+        let detail = |target| json!({ "code": "ObjectConflict", "target": target, "message": MESSAGE });
+        let with_details = json!({
+            "code": "Request_BadRequest", "message": "One or more errors.",
+            "details": [detail("mailNickname"), detail("userPrincipalName")],
+        });
+        let without = json!({ "code": "Request_BadRequest", "message": MESSAGE });
+        for (status, error) in [(400, &with_details), (400, &without), (409, &with_details)] {
+            let error = refused(status, error);
+            assert!(error.is_conflict_on("userPrincipalName"), "{status} {error}");
+            assert!(!error.is_conflict_on("displayName"));
+            assert_eq!(Failure::from(error).class, Refused);
+        }
+        let other = json!({ "details": [{ "code": "InvalidValue", "target": "userPrincipalName" }] });
+        assert!(!refused(400, &other).is_conflict_on("userPrincipalName"));
     }
 
     #[test]

@@ -8,18 +8,24 @@ mod batch;
 mod client_secret;
 mod credential;
 mod error;
+mod grant;
 mod graph;
+mod group;
 mod settings;
 #[cfg(test)]
 mod testing;
 mod tokens;
 mod user;
+mod users;
 
 pub use audit::{AuditActor, AuditEntry, AuditLink, AuditPage, BadEntry};
 pub use batch::BATCH_SIZE;
 pub use client_secret::ClientSecret;
 pub use credential::{AccessToken, Credential, CredentialError};
-pub use error::GraphError;
+pub use error::{GraphError, Missing};
+pub use grant::Grant;
 pub use graph::Graph;
+pub use group::Group;
 pub use settings::EntraSettings;
 pub use user::{Identity, READABLE_WITHIN, User};
+pub use users::{UsersLink, UsersPage};

@@ -1,6 +1,6 @@
 //! The settings of the customers' tenant. `ENTRA_*` is that tenant; `AZURE_*` is the one that owns the bus.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
 use clap::Args;
 use secrecy::SecretString;
@@ -8,7 +8,7 @@ use usher_clock::Clock;
 use usher_http::{BaseUrl, HttpClient};
 use uuid::Uuid;
 
-use crate::{ClientSecret, Graph};
+use crate::{ClientSecret, Graph, graph::WRITES_PER_SECOND};
 
 /// Which tenant, as whom, and where.
 #[derive(Args, Clone, Debug)]
@@ -44,6 +44,15 @@ pub struct EntraSettings {
         default_value = "https://graph.microsoft.com"
     )]
     pub graph_endpoint: BaseUrl,
+    /// How many writes a second are sent to Graph, of the 20 that a tenant takes from one app registration: 18 for an
+    /// app registration of its own; three consumers that share one get 6 each, and each further replica its share
+    #[arg(
+        long = "graph-writes-per-second",
+        env = "GRAPH_WRITES_PER_SECOND",
+        value_name = "N",
+        default_value_t = WRITES_PER_SECOND
+    )]
+    pub graph_writes_per_second: NonZeroU32,
 }
 
 impl EntraSettings {
@@ -58,6 +67,7 @@ impl EntraSettings {
             clock,
         );
         Graph::new(http, self.graph_endpoint.clone(), Arc::new(credential), clock)
+            .with_writes_per_second(self.graph_writes_per_second)
     }
 }
 

@@ -11,6 +11,9 @@ use crate::GraphError;
 /// How long a user may take to become readable after the sign-up. Not found later than that: deleted again.
 pub const READABLE_WITHIN: Duration = Duration::from_secs(15 * 60);
 
+/// The sign-in type of the name that a user has in the tenant.
+const USER_PRINCIPAL_NAME: &str = "userPrincipalName";
+
 /// A user's selected properties, by Graph's own names. `Debug` shows only the id.
 #[derive(Clone, PartialEq)]
 pub struct User {
@@ -44,6 +47,13 @@ impl User {
         }
     }
 
+    /// A user on a page of them.
+    pub(crate) fn listed(properties: Map<String, Value>) -> Result<Self, GraphError> {
+        let id = properties.get("id").and_then(Value::as_str).and_then(|id| id.parse().ok());
+        let id = id.ok_or_else(|| GraphError::Unreadable { at: "value.id".to_owned() })?;
+        Ok(Self { id, properties })
+    }
+
     /// A property; `None` if it is missing or null.
     pub fn get(&self, property: &str) -> Option<&Value> {
         self.properties.get(property).filter(|value| !value.is_null())
@@ -61,6 +71,26 @@ impl User {
             self.identities().into_iter().filter(Identity::is_address).find_map(|it| it.issuer_assigned_id)
         };
         self.text("mail").map(str::to_owned).or_else(sign_in)
+    }
+
+    /// The addresses of which the tenant itself has seen that the user reads mail there: it sends a code before it
+    /// issues such an identity. What a social provider or a form says of an address proves nothing. Needs
+    /// `identities` to be selected.
+    pub fn verified_addresses(&self) -> Vec<String> {
+        let identities = self.identities();
+        // Every user has a name in the tenant, and who vouches for that is the tenant.
+        let tenant = identities.iter().filter(|it| it.sign_in_type == USER_PRINCIPAL_NAME);
+        let own: Vec<_> = tenant.filter_map(|it| it.issuer.clone()).collect();
+        let is_own = |it: &Identity| it.issuer.as_ref().is_some_and(|issuer| own.contains(issuer));
+        let verified = identities.into_iter().filter(|it| it.is_address() && is_own(it));
+        verified.filter_map(|it| it.issuer_assigned_id).collect()
+    }
+
+    /// Who vouches for the user when they sign in: `google.com`, or the tenant's own domain for a local account.
+    /// The name in the tenant that every user has besides is no such way. Needs `identities` to be selected.
+    pub fn identity_providers(&self) -> Vec<String> {
+        let identities = self.identities().into_iter();
+        identities.filter(|it| it.sign_in_type != USER_PRINCIPAL_NAME).filter_map(|it| it.issuer).collect()
     }
 
     /// How the user signs in; needs `identities` to be selected. What is not of the documented shape is left out.
@@ -101,4 +131,39 @@ pub(crate) fn path(id: Uuid) -> String {
 pub(crate) fn select(properties: &[&str]) -> String {
     let others = properties.iter().copied().filter(|property| *property != "id");
     std::iter::once("id").chain(others).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn user(kind: &str, issuer: Option<&str>) -> User {
+        let identities = json!([
+            { "signInType": kind, "issuer": issuer, "issuerAssignedId": "Ada@example.com" },
+            { "signInType": "userPrincipalName", "issuer": "contoso.onmicrosoft.com", "issuerAssignedId": "x@contoso" },
+        ]);
+        let id = Uuid::nil();
+        User::listed(Map::from_iter([("id".into(), json!(id)), ("identities".into(), identities)])).unwrap()
+    }
+
+    #[test]
+    fn only_the_tenants_own_word_verifies_an_address() {
+        let own = Some("contoso.onmicrosoft.com");
+        assert_eq!(user("emailAddress", own).verified_addresses(), ["Ada@example.com"]);
+        for unproven in [
+            user("emailAddress", Some("fabrikam.onmicrosoft.com")),
+            user("emailAddress", None),
+            user("federated", own),
+            user("federated", Some("google.com")),
+        ] {
+            assert!(unproven.verified_addresses().is_empty(), "{:?}", unproven.identities());
+        }
+    }
+
+    #[test]
+    fn the_name_that_every_user_has_in_the_tenant_is_no_identity_provider() {
+        assert_eq!(user("federated", Some("google.com")).identity_providers(), ["google.com"]);
+    }
 }

@@ -1,0 +1,171 @@
+//! Birthrights: every sign-up gets the groups and app roles that the rules give it.
+//!
+//! What the rules look at is read from the user as it is now and not from the event. What a customer asserted at the
+//! sign-up stands there too, but an administrator who has corrected it since is heard, `explain` sees just what a
+//! delivery sees, and an attribute that the producer's allow-list leaves out does not look like one that nobody gave.
+//! Only the app of the sign-up is known to the event alone.
+//!
+//! A birthright is given once and not taken away: whoever has it already has it still, and that is a success.
+//!
+//! Before anything is granted, each group and role that the rules name is looked up: one that could make an
+//! administrator of a customer, or that does not exist, is refused.
+
+mod explain;
+mod rules;
+mod settings;
+mod targets;
+#[cfg(test)]
+mod testing;
+
+use std::{cmp::Reverse, time::Duration};
+
+use async_trait::async_trait;
+use usher_clock::Clock;
+use usher_entra::{Grant, Graph, GraphError, Missing, User};
+use usher_event::Event;
+use usher_http::{Failure, FailureClass};
+use usher_subscriber::{Consumer, Down, Handler, Outcome, Ports, Rejection};
+use uuid::Uuid;
+
+pub use explain::Command;
+pub use rules::{Rules, RulesError};
+pub use settings::BirthrightsSettings;
+
+use crate::{rules::Facts, targets::Targets};
+
+const VENDOR: &str = "Entra";
+
+/// The handler.
+pub struct Birthrights {
+    tenant_id: Uuid,
+    rules: Rules,
+    graph: Graph,
+    targets: Targets,
+    clock: Clock,
+}
+
+#[async_trait]
+impl Handler for Birthrights {
+    fn tenant_id(&self) -> Uuid {
+        self.tenant_id
+    }
+
+    async fn handle(&self, event: &Event) -> Outcome {
+        self.endow(event).await.unwrap_or_else(|outcome| outcome)
+    }
+
+    async fn probe(&self) -> Result<(), Down> {
+        self.graph.probe_reading(&self.rules.properties()).await.map_err(targets::down)?;
+        self.targets.check(&self.graph, &self.rules).await
+    }
+}
+
+impl Consumer for Birthrights {
+    const NAME: &'static str = "birthrights";
+    const ABOUT: &'static str = "Gives every sign-up the groups and app roles that the rules say.";
+    type Settings = BirthrightsSettings;
+    type Command = Command;
+
+    fn new(settings: BirthrightsSettings, ports: Ports) -> Result<Self, usher_service::Failure> {
+        Ok(Self {
+            tenant_id: settings.entra.tenant_id,
+            rules: settings.birthrights_rules,
+            graph: settings.entra.graph(ports.http, ports.clock),
+            targets: Targets::default(),
+            clock: ports.clock,
+        })
+    }
+
+    async fn command(self, command: Command) -> Result<(), usher_service::Failure> {
+        explain::run(&self.graph, &self.rules, &command, std::io::stdout()).await
+    }
+}
+
+impl Birthrights {
+    /// The whole policy. The error is an outcome too: the one that a failed call calls for.
+    async fn endow(&self, event: &Event) -> Result<Outcome, Outcome> {
+        self.targets.known(&self.graph, &self.rules).await.map_err(not_now)?;
+        let Some(user) = self.user(event).await? else { return Ok(Outcome::Skipped("user-gone")) };
+        let due = self.rules.due(&Facts::of_sign_up(&user, &event.data));
+        if due.is_empty() {
+            return Ok(Outcome::Skipped("no-rule"));
+        }
+        let grants: Vec<Grant> = due.iter().map(|(grant, _)| *grant).collect();
+        let given = self.graph.grant(user.id, &grants).await;
+        let given = given.map_err(|error| Outcome::failed(VENDOR, error.into()))?;
+        let outcomes = due.into_iter().zip(given).map(|((_, rule), (_, given))| match given {
+            Ok(()) => Outcome::Done,
+            Err(error) => self.not_granted(event, rule, error),
+        });
+        Ok(outcomes.min_by_key(precedence).unwrap_or(Outcome::Done))
+    }
+
+    /// `None`: deleted.
+    async fn user(&self, event: &Event) -> Result<Option<User>, Outcome> {
+        match self.graph.user(event.data.user_id, &self.rules.properties()).await {
+            Ok(user) => Ok(Some(user)),
+            Err(GraphError::NotFound(_)) if self.may_yet_appear(event) => Err(not_yet()),
+            Err(GraphError::NotFound(_)) => Ok(None),
+            // What we read is what the rules name: the probe tells whether users have that.
+            Err(GraphError::Refused(failure)) => Err(Outcome::Unavailable { vendor: VENDOR, failure }),
+            Err(error) => Err(Outcome::failed(VENDOR, error.into())),
+        }
+    }
+
+    fn may_yet_appear(&self, event: &Event) -> bool {
+        self.clock.since(event.data.signed_up_at) <= usher_entra::READABLE_WITHIN
+    }
+
+    /// What one grant that failed comes to. A group that is gone, or a right that we lack, is for the probe to find.
+    fn not_granted(&self, event: &Event, rule: &str, error: GraphError) -> Outcome {
+        match error {
+            GraphError::NotFound(Missing { id, .. }) if id == Some(event.data.user_id) => {
+                if self.may_yet_appear(event) { not_yet() } else { Outcome::Skipped("user-gone") }
+            }
+            GraphError::NotFound(Missing { id: None, .. }) if self.may_yet_appear(event) => not_yet(),
+            GraphError::NotFound(Missing { failure, .. }) | GraphError::Unauthorized(failure) => {
+                self.targets.doubt();
+                Outcome::Unavailable { vendor: VENDOR, failure: named(rule, failure) }
+            }
+            error => match Failure::from(error) {
+                failure if failure.class == FailureClass::Refused => {
+                    Outcome::Reject(Rejection::by(VENDOR, &named(rule, failure)))
+                }
+                failure => Outcome::failed(VENDOR, failure),
+            },
+        }
+    }
+}
+
+/// Which of several grants' outcomes is the delivery's: as long as another attempt may grant more, there is one, after
+/// the longest time that was asked for.
+fn precedence(outcome: &Outcome) -> (u8, Reverse<Option<Duration>>) {
+    match outcome {
+        Outcome::Retry(failure) => (0, Reverse(failure.retry_after)),
+        Outcome::Skipped(_) => (1, Reverse(None)),
+        Outcome::Unavailable { .. } => (2, Reverse(None)),
+        Outcome::Reject(_) => (3, Reverse(None)),
+        Outcome::Done => (4, Reverse(None)),
+    }
+}
+
+/// The groups and roles could not be looked up, or one of them is not to be had: no message's fault.
+fn not_now(Down { vendor, failure, .. }: Down) -> Outcome {
+    match failure.class {
+        FailureClass::Transient => Outcome::Retry(failure),
+        _ => Outcome::Unavailable { vendor, failure },
+    }
+}
+
+fn not_yet() -> Outcome {
+    Outcome::Retry(Failure::status(FailureClass::Transient, 404).with_code(Some("user not yet readable")))
+}
+
+/// The failure, with the rule that led to it.
+fn named(rule: &str, failure: Failure) -> Failure {
+    let code = failure.code.map(|code| format!("{code} ")).unwrap_or_default();
+    Failure { code: Some(format!("{code}rule={rule:?}")), ..failure }
+}
+
+#[cfg(test)]
+mod tests;
