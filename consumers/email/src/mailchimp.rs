@@ -1,0 +1,132 @@
+//! Mailchimp's API, as far as e-mail speaks it, and what its answers mean.
+
+use std::time::Duration;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use http::{Method, header};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::json;
+use usher_clock::Clock;
+use usher_http::{BaseUrl, Failure, FailureClass, HttpClient, Request, Response, retry_after};
+use usher_subscriber::Ports;
+
+use crate::{EmailSettings, member::Member};
+
+/// How long a call may take: as long as Mailchimp itself works on one. A shorter wait would leave the call running
+/// there, and with it one of the few connections that an account has.
+const CALL: Duration = Duration::from_secs(120);
+
+/// A client of one list's members.
+pub(crate) struct Mailchimp {
+    http: HttpClient,
+    base: BaseUrl,
+    key: SecretString,
+    list_id: String,
+    clock: Clock,
+}
+
+/// A list or a member; that it has an id shows that it is Mailchimp who answers.
+#[derive(Deserialize)]
+struct Resource {
+    #[serde(rename = "id")]
+    _id: String,
+}
+
+/// An error, RFC 7807. `detail` and `errors` are left out: they quote the address.
+#[derive(Deserialize)]
+struct Problem {
+    title: Option<String>,
+}
+
+impl Mailchimp {
+    pub(crate) fn new(settings: &EmailSettings, ports: Ports) -> Result<Self, usher_service::Failure> {
+        Ok(Self {
+            http: ports.http.with_timeout(CALL).with_connections(settings.mailchimp_connections.get()),
+            base: settings.api_base()?,
+            key: settings.mailchimp_api_key.clone(),
+            list_id: settings.mailchimp_list_id.clone(),
+            clock: ports.clock,
+        })
+    }
+
+    /// Asks for the list's id: shows that Mailchimp is there, takes our key and has the list.
+    pub(crate) async fn probe(&self) -> Result<(), Failure> {
+        let request = self.request(Method::GET, "", &[("fields", "id")], Bytes::new());
+        self.resource(&self.http.send_with_retries(request).await?)
+    }
+
+    /// Adds the member, or fills in one who is there.
+    pub(crate) async fn put(&self, member: &Member<'_>) -> Result<(), Failure> {
+        let body = serde_json::to_vec(member).expect("texts under text keys always serialise");
+        let path = format!("/members/{}", member.id());
+        self.resource(&self.http.send(self.request(Method::PUT, &path, &[], body.into())).await?)
+    }
+
+    /// Adds a tag. Without `is_syncing`, which would keep the journeys from starting.
+    pub(crate) async fn tag(&self, member: &Member<'_>, tag: &str) -> Result<(), Failure> {
+        let body = json!({ "tags": [{ "name": tag, "status": "active" }] }).to_string();
+        let path = format!("/members/{}/tags", member.id());
+        self.check(&self.http.send(self.request(Method::POST, &path, &[], body.into())).await?)
+    }
+
+    /// A request about the list. `path` goes on from the list's own.
+    fn request(&self, method: Method, path: &str, query: &[(&str, &str)], body: Bytes) -> Request {
+        let url = self.base.join(&format!("/3.0/lists/{}{path}", self.list_id), query.iter().copied());
+        // Any user name will do. https://mailchimp.com/developer/marketing/docs/fundamentals/
+        let credentials = BASE64_STANDARD.encode(format!("usher:{}", self.key.expose_secret()));
+        http::Request::builder()
+            .method(method)
+            .uri(url.as_str())
+            .header(header::AUTHORIZATION, format!("Basic {credentials}"))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body)
+            .expect("a URL, base64 and a media type are valid in a request")
+    }
+
+    /// Success with something to show for it.
+    fn resource(&self, response: &Response) -> Result<(), Failure> {
+        self.check(response)?;
+        // Cut short, or somebody else's page: the next attempt changes nothing that is there already.
+        let unreadable = |_| Failure::named(FailureClass::Transient, "unreadable answer");
+        serde_json::from_slice::<Resource>(response.body()).map(drop).map_err(unreadable)
+    }
+
+    fn check(&self, response: &Response) -> Result<(), Failure> {
+        if response.status().is_success() {
+            return Ok(());
+        }
+        let status = response.status().as_u16();
+        let problem = serde_json::from_slice(response.body()).ok();
+        let (class, code) = meaning(status, problem.as_ref());
+        // Mailchimp itself names no time to wait; what stands in front of it may.
+        let wait = retry_after(response.headers(), self.clock.now());
+        Err(Failure::status(class, status).with_code(code).with_retry_after(wait))
+    }
+}
+
+/// What each of Mailchimp's errors means, and its code on a dead letter: ours for those that an operator will meet,
+/// Mailchimp's title for the others. <https://mailchimp.com/developer/marketing/docs/errors/>
+fn meaning(status: u16, problem: Option<&Problem>) -> (FailureClass, Option<&str>) {
+    use FailureClass::{Refused, Transient, Unauthorized};
+    let title = problem.and_then(|problem| problem.title.as_deref());
+    match (status, problem, title) {
+        // Too many connections. The 403 comes from what stands in front of the API, and is no JSON.
+        (429, ..) | (403, None, _) => (Transient, Some("throttled")),
+        (500..=599, ..) => (Transient, title),
+        (401 | 403, ..) => (Unauthorized, title),
+        (404, ..) => (Refused, Some("not-found")),
+        // Has unsubscribed, bounced or complained: only they themselves can come back.
+        (_, _, Some("Member In Compliance State")) => (Refused, Some("compliance-state")),
+        // Was deleted for good, as is everybody's right.
+        (_, _, Some("Forgotten Email Not Subscribed")) => (Refused, Some("forgotten-email")),
+        // No address that Mailchimp writes to, a merge field that the list wants and has not got, or an address that
+        // has joined a lot of lists of late.
+        (_, _, Some("Invalid Resource")) => (Refused, Some("invalid-resource")),
+        _ => (Refused, title),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! The member that a sign-up becomes.
+
+use std::collections::BTreeMap;
+
+use md5::{Digest, Md5};
+use serde::Serialize;
+use usher_event::Event;
+
+use crate::{EmailSettings, StatusIfNew};
+
+/// How much a merge field holds. Bytes and not characters: the stricter reading serves for both.
+const MERGE_VALUE: usize = 255;
+
+/// The body that puts it. It has no `status`, on purpose: that would bring back whoever has left the list.
+#[derive(Serialize)]
+pub(crate) struct Member<'a> {
+    email_address: &'a str,
+    status_if_new: StatusIfNew,
+    /// What is left out stays as it is on a member who is there already.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    merge_fields: BTreeMap<&'a str, String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    marketing_permissions: Vec<Permission<'a>>,
+}
+
+#[derive(Serialize)]
+struct Permission<'a> {
+    marketing_permission_id: &'a str,
+    enabled: bool,
+}
+
+impl<'a> Member<'a> {
+    /// The member; `None` without an address.
+    pub(crate) fn of(event: &'a Event, settings: &'a EmailSettings) -> Option<Self> {
+        let data = &event.data;
+        let merge_fields = settings.mailchimp_merge_fields.of(data);
+        let permissions = settings.mailchimp_marketing_permissions.given_by(data);
+        Some(Self {
+            email_address: data.email.as_deref().map(str::trim).filter(|address| !address.is_empty())?,
+            status_if_new: settings.mailchimp_status_if_new,
+            merge_fields: merge_fields.filter_map(|(field, text)| Some((field, clean(text)?))).collect(),
+            marketing_permissions: permissions
+                .map(|marketing_permission_id| Permission { marketing_permission_id, enabled: true })
+                .collect(),
+        })
+    }
+
+    /// Its id: the MD5 of the lower-cased address, in hex.
+    pub(crate) fn id(&self) -> String {
+        let hash = Md5::digest(self.email_address.to_lowercase());
+        format!("{:032x}", u128::from_be_bytes(hash.into()))
+    }
+}
+
+/// A text that can stand in a mail: no control characters, no marks that turn the text around them, no longer
+/// than a field holds; `None` if nothing is left, or only what Entra writes where nobody was asked.
+fn clean(text: &str) -> Option<String> {
+    let mut text: String = text.chars().filter(|c| !c.is_control() && !is_bidi(*c)).collect();
+    text.truncate(text.floor_char_boundary(MERGE_VALUE));
+    let text = text.trim();
+    (!text.is_empty() && text != "unknown").then(|| text.to_owned())
+}
+
+/// Unicode's `Bidi_Control` characters. UAX #9, table 2.
+const fn is_bidi(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(email_address: &str) -> String {
+        Member {
+            email_address,
+            status_if_new: StatusIfNew::Subscribed,
+            merge_fields: BTreeMap::new(),
+            marketing_permissions: vec![],
+        }
+        .id()
+    }
+
+    #[test]
+    fn the_id_is_that_of_the_lower_cased_address() {
+        // As in Mailchimp's own example.
+        assert_eq!(id("Urist.McVankab@freddiesjokes.com"), "62eeb292278cc15f5817cb78f7790b08");
+        assert_eq!(id("urist.mcvankab@freddiesjokes.com"), id("URIST.McVankab@FreddiesJokes.COM"));
+    }
+
+    #[test]
+    fn a_text_is_cleaned_and_bounded() {
+        let cleaned = |text: &str| clean(text).unwrap_or_default();
+        assert_eq!(cleaned("Zoë\r\nBcc: x"), "ZoëBcc: x");
+        assert_eq!(cleaned("\u{202e}adA\u{2069}"), "adA");
+        assert_eq!(cleaned(" Robert'); DROP TABLE members;-- "), "Robert'); DROP TABLE members;--");
+        assert_eq!(cleaned(&"a".repeat(10_000)).len(), 255);
+        assert_eq!(cleaned(&"ż".repeat(10_000)), "ż".repeat(127), "two bytes each");
+        for nothing in ["", " \t", "\u{200f}", "unknown"] {
+            assert_eq!(clean(nothing), None, "{nothing:?}");
+        }
+    }
+}
