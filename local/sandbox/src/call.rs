@@ -12,11 +12,13 @@ pub enum Vendor {
     Graph,
     /// Stripe.
     Stripe,
+    /// Mailchimp.
+    Mailchimp,
 }
 
 impl Vendor {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Login, Self::Graph, Self::Stripe];
+    pub const ALL: [Self; 4] = [Self::Login, Self::Graph, Self::Stripe, Self::Mailchimp];
 
     /// Its name in faults, outages and host names.
     pub const fn name(self) -> &'static str {
@@ -24,6 +26,7 @@ impl Vendor {
             Self::Login => "login",
             Self::Graph => "graph",
             Self::Stripe => "stripe",
+            Self::Mailchimp => "mailchimp",
         }
     }
 }
@@ -39,6 +42,16 @@ pub enum Call {
     GetUser,
     /// `PATCH /v1.0/users/{id}`, alone or in a batch
     PatchUser,
+    /// `GET /v1.0/users`
+    ListUsers,
+    /// `GET /v1.0/groups/{id}`, alone or in a batch
+    GetGroup,
+    /// `POST /v1.0/groups/{id}/members/$ref`, alone or in a batch
+    AddMember,
+    /// `GET /v1.0/servicePrincipals/{id}`, alone or in a batch
+    GetServicePrincipal,
+    /// `POST /v1.0/users/{id}/appRoleAssignments`, alone or in a batch
+    AssignAppRole,
     /// `POST /v1.0/$batch`
     Batch,
     /// `POST /v1/customers`
@@ -51,21 +64,35 @@ pub enum Call {
     SearchCustomers,
     /// `POST /v1/customers/{id}`
     UpdateCustomer,
+    /// `GET /3.0/lists/{id}`
+    GetList,
+    /// `PUT /3.0/lists/{id}/members/{hash}`
+    PutMember,
+    /// `POST /3.0/lists/{id}/members/{hash}/tags`
+    TagMember,
 }
 
 impl Call {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 18] = [
         Self::Token,
         Self::ListAudits,
         Self::GetUser,
         Self::PatchUser,
+        Self::ListUsers,
+        Self::GetGroup,
+        Self::AddMember,
+        Self::GetServicePrincipal,
+        Self::AssignAppRole,
         Self::Batch,
         Self::CreateCustomer,
         Self::GetCustomer,
         Self::ListCustomers,
         Self::SearchCustomers,
         Self::UpdateCustomer,
+        Self::GetList,
+        Self::PutMember,
+        Self::TagMember,
     ];
 
     /// Its name in faults and in the ledger.
@@ -75,12 +102,20 @@ impl Call {
             Self::ListAudits => "graph.audit",
             Self::GetUser => "graph.get_user",
             Self::PatchUser => "graph.patch_user",
+            Self::ListUsers => "graph.list_users",
+            Self::GetGroup => "graph.get_group",
+            Self::AddMember => "graph.add_member",
+            Self::GetServicePrincipal => "graph.get_service_principal",
+            Self::AssignAppRole => "graph.assign_app_role",
             Self::Batch => "graph.batch",
             Self::CreateCustomer => "stripe.create_customer",
             Self::GetCustomer => "stripe.get_customer",
             Self::ListCustomers => "stripe.list_customers",
             Self::SearchCustomers => "stripe.search_customers",
             Self::UpdateCustomer => "stripe.update_customer",
+            Self::GetList => "mailchimp.get_list",
+            Self::PutMember => "mailchimp.put_member",
+            Self::TagMember => "mailchimp.tag_member",
         }
     }
 
@@ -88,12 +123,21 @@ impl Call {
     pub const fn vendor(self) -> Vendor {
         match self {
             Self::Token => Vendor::Login,
-            Self::ListAudits | Self::GetUser | Self::PatchUser | Self::Batch => Vendor::Graph,
+            Self::ListAudits
+            | Self::GetUser
+            | Self::PatchUser
+            | Self::ListUsers
+            | Self::GetGroup
+            | Self::AddMember
+            | Self::GetServicePrincipal
+            | Self::AssignAppRole
+            | Self::Batch => Vendor::Graph,
             Self::CreateCustomer
             | Self::GetCustomer
             | Self::ListCustomers
             | Self::SearchCustomers
             | Self::UpdateCustomer => Vendor::Stripe,
+            Self::GetList | Self::PutMember | Self::TagMember => Vendor::Mailchimp,
         }
     }
 }

@@ -22,6 +22,9 @@ pub enum FaultKind {
     HangAfter,
     /// This status instead of the effect, in the vendor's own shape.
     Status(u16),
+    /// The vendor says that there are too many calls, in one of its ways: Mailchimp with a 429 or with a 403 of
+    /// HTML, the others with a 429.
+    Throttled,
     /// Stripe only: a 500 without effect, stored under the idempotency key. Elsewhere a plain 500.
     #[serde(rename = "stored-500")]
     Stored500,
@@ -32,7 +35,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Every kind, and the statuses that vendors do answer at times.
-    pub const COMMON: [Self; 10] = [
+    pub const COMMON: [Self; 11] = [
         Self::Before,
         Self::After,
         Self::Hang,
@@ -43,12 +46,14 @@ impl FaultKind {
         Self::Status(401),
         Self::Stored500,
         Self::Stored500After,
+        Self::Throttled,
     ];
 
     /// The status that stands for it where a connection can't break and nothing is stored.
     pub(crate) fn status(self) -> Option<StatusCode> {
         match self {
             Self::Status(status) => StatusCode::from_u16(status).ok(),
+            Self::Throttled => Some(StatusCode::TOO_MANY_REQUESTS),
             Self::Stored500 | Self::Stored500After => Some(StatusCode::INTERNAL_SERVER_ERROR),
             Self::Before | Self::After | Self::Hang | Self::HangAfter => None,
         }

@@ -3,14 +3,16 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Parser;
-use usher_sandbox::{Addresses, AuditLatency, AuditSettings, Crowd, SandboxSettings, StripeSettings};
+use usher_sandbox::{
+    Addresses, AuditLatency, AuditSettings, Crowd, Judged, MailchimpSettings, SandboxSettings, StripeSettings,
+};
 use usher_service::Failure;
 
-/// Stand-ins for Entra and Stripe, for tests and for `usher up`.
+/// Stand-ins for Entra, Stripe and Mailchimp, for tests and for `usher up`.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Flags {
-    /// Where the control and the ledger listen; Graph and Stripe get the two ports that follow, or free ones.
+    /// Where the control and the ledger listen; Graph, Stripe and Mailchimp get the ports that follow, or free ones.
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR")]
     listen: SocketAddr,
     /// Where the token endpoint listens, over https.
@@ -22,6 +24,9 @@ pub(crate) struct Flags {
     /// Everything left to chance follows from it.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// The consumers that run: whose effects the ledger judges (billing, email, birthrights, upn).
+    #[arg(long, value_delimiter = ',', default_value = "billing", value_parser = consumer, value_name = "NAME,...")]
+    consumers: Vec<Judged>,
     /// How many people sign up.
     #[arg(long, default_value_t = 0, value_name = "N")]
     signups: usize,
@@ -31,6 +36,12 @@ pub(crate) struct Flags {
     /// One of them has an address that Stripe refuses.
     #[arg(long)]
     refused_email: bool,
+    /// How many of them agree to mail and have an address that Mailchimp refuses.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    refused_by_mailchimp: usize,
+    /// How many of them agree to mail and have unsubscribed before.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    unsubscribed: usize,
     /// How many others appear in the log; a fifth as many if left out.
     #[arg(long, value_name = "N")]
     bystanders: Option<usize>,
@@ -55,18 +66,27 @@ pub(crate) struct Flags {
     /// The audit log's requests in 10 seconds.
     #[arg(long, default_value_t = 5, value_name = "N")]
     audit_requests: u32,
-    /// Graph's writes to the directory in 150 seconds.
+    /// Graph's writes to the directory for each app: so many at once, and as many again in 150 seconds.
     #[arg(long, default_value_t = 3_000, value_name = "N")]
     directory_writes: u32,
     /// For how long a new user is 404, at most.
     #[arg(long, default_value = "2s", value_parser = time, value_name = "TIME")]
     replication_lag: Duration,
+    /// For how long some replicas still show a user as it was before a write, at most.
+    #[arg(long, default_value = "2s", value_parser = time, value_name = "TIME")]
+    read_lag: Duration,
+    /// For how long a write to a user keeps other writes out, at most.
+    #[arg(long, default_value = "100ms", value_parser = time, value_name = "TIME")]
+    write_moment: Duration,
     /// How far Stripe's search is behind.
     #[arg(long, default_value = "60s", value_parser = time, value_name = "TIME")]
     search_lag: Duration,
     /// Stripe's reads, and as many writes, a second.
     #[arg(long, default_value_t = 100, value_name = "N")]
     stripe_rate: u32,
+    /// How many calls to Mailchimp may be open at once.
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    mailchimp_connections: usize,
     /// How long a call takes, at most.
     #[arg(long, default_value = "30ms", value_parser = time, value_name = "TIME")]
     answer_time: Duration,
@@ -80,6 +100,11 @@ fn time(text: &str) -> Result<Duration, String> {
     } else {
         Err("more than thirty days".to_owned())
     }
+}
+
+fn consumer(name: &str) -> Result<Judged, String> {
+    let known = Judged::ALL.into_iter().find(|consumer| consumer.name() == name);
+    known.ok_or_else(|| "not one of billing, email, birthrights, upn".to_owned())
 }
 
 impl Flags {
@@ -104,14 +129,18 @@ impl Flags {
         let requests = (self.audit_requests, usual.audit.requests.1);
         Ok(SandboxSettings {
             seed: self.seed,
+            consumers: self.consumers.iter().copied().collect(),
             audit: AuditSettings { latency, page_size: self.audit_page_size, requests, ..usual.audit },
             directory_writes: (self.directory_writes, usual.directory_writes.1),
             replication_lag: Duration::ZERO..=self.replication_lag,
+            read_lag: Duration::ZERO..=self.read_lag,
+            write_moment: self.write_moment,
             stripe: StripeSettings {
                 search_lag: self.search_lag,
                 per_second: self.stripe_rate,
                 ..usual.stripe
             },
+            mailchimp: MailchimpSettings { connections: self.mailchimp_connections, ..usual.mailchimp },
             answer_time: Duration::ZERO..=self.answer_time,
             ..usual
         })
@@ -124,6 +153,8 @@ impl Flags {
         let usual = Crowd::of(self.signups).at_rate(self.rate.unwrap_or(0.0));
         Ok(Crowd {
             refused_email: self.refused_email && self.signups > 0,
+            refused_by_mailchimp: self.refused_by_mailchimp,
+            unsubscribed: self.unsubscribed,
             bystanders: self.bystanders.unwrap_or(usual.bystanders),
             short_lived: self.short_lived,
             ..usual

@@ -10,7 +10,10 @@ use axum::{
 };
 use time::OffsetDateTime;
 
-use crate::{Answer, Call, FaultKind, Sandbox, Vendor, entra, latency::between, stripe, world::World};
+use crate::{
+    Call, FaultKind, Sandbox, Vendor, entra, latency::between, mailchimp, mailchimp::Connection, stripe,
+    world::World,
+};
 
 /// Marks an answer that never reaches the caller: the connection breaks instead.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +22,8 @@ pub(crate) struct ConnectionBroke;
 /// What a handler may need to know of how the call came in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrival {
+    /// Which request it is: no two have the same.
+    pub(crate) number: u64,
     /// When its answer leaves: until then the vendor is still at work on it.
     pub(crate) answered_at: OffsetDateTime,
     /// A fault that only the handler itself can carry out.
@@ -32,11 +37,15 @@ pub(crate) fn gated(sandbox: &Sandbox, call: Call, handlers: MethodRouter<Sandbo
 
 async fn pass(State((sandbox, call)): State<(Sandbox, Call)>, mut request: Request, next: Next) -> Response {
     let (arrival, takes) = sandbox.with(|world, now| arrive(world, call, now));
+    // Held until the answer has left, however long that takes.
+    let Some(_connection) = Connection::open(&sandbox, call.vendor()) else {
+        return sandbox.with(|world, _| mailchimp::throttled(world));
+    };
     request.extensions_mut().insert(arrival);
     let response = match arrival.fault {
         Some(FaultKind::Before | FaultKind::Hang) => ().into_response(),
-        Some(FaultKind::Status(_)) => {
-            sandbox.with(|world, now| refusal(world, call, arrival, now)).into_response()
+        Some(fault @ (FaultKind::Status(_) | FaultKind::Throttled)) => {
+            sandbox.with(|world, now| refusal(world, call.vendor(), fault, now))
         }
         _ => next.run(request).await,
     };
@@ -48,9 +57,10 @@ async fn pass(State((sandbox, call)): State<(Sandbox, Call)>, mut request: Reque
 
 fn arrive(world: &mut World, call: Call, now: OffsetDateTime) -> (Arrival, Duration) {
     world.count(call);
+    world.arrivals += 1;
     let takes = between(&mut world.chance, &world.settings.answer_time);
     let fault = world.faults.strike(call, now).map(|kind| as_carried_out(call, kind));
-    (Arrival { answered_at: now + takes, fault }, takes)
+    (Arrival { number: world.arrivals, answered_at: now + takes, fault }, takes)
 }
 
 /// Only Stripe's writes store answers: anywhere else a stored 500 is a plain one.
@@ -63,12 +73,14 @@ fn as_carried_out(call: Call, kind: FaultKind) -> FaultKind {
 }
 
 /// What an ordered status looks like from this vendor.
-fn refusal(world: &mut World, call: Call, arrival: Arrival, now: OffsetDateTime) -> Answer {
-    let status = arrival.fault.and_then(FaultKind::status).unwrap_or_default();
-    match call.vendor() {
-        Vendor::Login => entra::token::ordered(world, status, now),
-        Vendor::Graph => entra::graph::ordered(world, status, now),
-        Vendor::Stripe => stripe::errors::ordered(world, status),
+fn refusal(world: &mut World, vendor: Vendor, fault: FaultKind, now: OffsetDateTime) -> Response {
+    let status = fault.status().unwrap_or_default();
+    match (vendor, fault) {
+        (Vendor::Login, _) => entra::token::ordered(world, status, now).into_response(),
+        (Vendor::Graph, _) => entra::graph::ordered(world, status, now).into_response(),
+        (Vendor::Stripe, _) => stripe::errors::ordered(world, status).into_response(),
+        (Vendor::Mailchimp, FaultKind::Throttled) => mailchimp::throttled(world),
+        (Vendor::Mailchimp, _) => mailchimp::ordered(world, status).into_response(),
     }
 }
 

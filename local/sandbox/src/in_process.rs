@@ -12,10 +12,11 @@ use http_body_util::BodyExt;
 use tower::{Service, ServiceExt};
 use usher_http::{Request, Response, TransportError};
 
-use crate::{Sandbox, Vendor, control, entra, gate::ConnectionBroke, stripe};
+use crate::{Sandbox, Vendor, control, entra, gate::ConnectionBroke, mailchimp, stripe};
 
 /// All stand-ins as one service, at `https://login.sandbox.test`, `https://graph.sandbox.test`,
-/// `https://api.stripe.sandbox.test` and `https://control.sandbox.test`.
+/// `https://api.stripe.sandbox.test`, `https://us1.api.mailchimp.sandbox.test` and
+/// `https://control.sandbox.test`.
 ///
 /// Faults look as they do to a client over sockets: a broken connection, or an answer that never comes. An
 /// outage, and any other host, can't be connected to.
@@ -25,6 +26,7 @@ pub struct InProcess {
     pub(crate) login: Router,
     pub(crate) graph: Router,
     pub(crate) stripe: Router,
+    pub(crate) mailchimp: Router,
     pub(crate) control: Router,
 }
 
@@ -34,6 +36,8 @@ pub const LOGIN_URL: &str = "https://login.sandbox.test";
 pub const GRAPH_URL: &str = "https://graph.sandbox.test";
 /// Where Stripe stands in process.
 pub const STRIPE_URL: &str = "https://api.stripe.sandbox.test";
+/// Where Mailchimp stands in process.
+pub const MAILCHIMP_URL: &str = "https://us1.api.mailchimp.sandbox.test";
 /// Where the control and the ledger stand in process.
 pub const CONTROL_URL: &str = "https://control.sandbox.test";
 
@@ -44,6 +48,7 @@ impl InProcess {
             login: entra::login_router(sandbox),
             graph: entra::graph_router(sandbox),
             stripe: stripe::router(sandbox),
+            mailchimp: mailchimp::router(sandbox),
             control: control::router(sandbox),
         }
     }
@@ -53,6 +58,7 @@ impl InProcess {
             "login.sandbox.test" => (Vendor::Login, &self.login),
             "graph.sandbox.test" => (Vendor::Graph, &self.graph),
             "api.stripe.sandbox.test" => (Vendor::Stripe, &self.stripe),
+            "us1.api.mailchimp.sandbox.test" => (Vendor::Mailchimp, &self.mailchimp),
             "control.sandbox.test" => return Ok(self.control.clone()),
             _ => return Err(TransportError::Connect),
         };

@@ -3,16 +3,19 @@
 //! No two get the same address. All domains are reserved for documentation, so that no run can ever write to
 //! somebody real.
 
+mod names;
+mod traits;
+
 use std::fmt;
 
-mod names;
-
+use crate::Past;
 use names::SCRIPTS;
+use traits::Traits;
 
 /// What somebody signed up with. Its `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Person {
-    /// As shown; `unknown` where the sign-up form did not ask.
+    /// As shown; `unknown` or empty where the sign-up form did not ask.
     pub display_name: String,
     /// If given.
     pub given_name: Option<String>,
@@ -24,6 +27,10 @@ pub struct Person {
     pub identity: Identity,
     /// What they answered when asked whether they want mail; `None` if they weren't asked.
     pub marketing_consent: Option<bool>,
+    /// What they say that they buy for, `business` or `private`; `None` if they didn't say.
+    pub company_type: Option<String>,
+    /// A user principal name that somebody chose for them; `None`: the generated one.
+    pub principal_name: Option<String>,
     /// Addresses that were theirs until they were mended.
     pub former_emails: Vec<String>,
 }
@@ -54,11 +61,12 @@ const DECORATIONS: [&str; 4] = ["🎭", "🎟️", "✨", "(she/her)"];
 pub(crate) struct Population {
     chance: fastrand::Rng,
     serial: u32,
+    traits: Traits,
 }
 
 impl Population {
-    pub(crate) fn new(chance: fastrand::Rng) -> Self {
-        Self { chance, serial: 0 }
+    pub(crate) fn new(chance: fastrand::Rng, traits: fastrand::Rng) -> Self {
+        Self { chance, serial: 0, traits: Traits::new(traits) }
     }
 
     pub(crate) fn next(&mut self) -> Person {
@@ -73,9 +81,12 @@ impl Population {
             email: self.address(given_latin, family_latin),
             identity: self.identity(),
             marketing_consent: self.consent(),
+            company_type: None,
+            principal_name: None,
             former_emails: Vec::new(),
         };
         self.leave_out_names(&mut person);
+        self.traits.deal(&mut person);
         person
     }
 
@@ -84,6 +95,16 @@ impl Population {
     pub(crate) fn refused_address(&mut self) -> String {
         self.serial += 1;
         format!("hanako..sato.{}.@mail.example", self.serial)
+    }
+
+    /// At most so many of those who are to come, by their numbers, leaving out one of them.
+    pub(crate) fn choose(&mut self, count: usize, without: Option<usize>, most: usize) -> Vec<usize> {
+        self.traits.pick((0..count).filter(|&i| Some(i) != without).collect(), most)
+    }
+
+    /// A past that makes Mailchimp refuse the address.
+    pub(crate) fn refused_past(&mut self) -> Past {
+        self.traits.one_of(&Past::REFUSED)
     }
 
     fn leave_out_names(&mut self, person: &mut Person) {

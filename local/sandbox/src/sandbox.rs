@@ -11,11 +11,11 @@ use usher_clock::Clock;
 use uuid::Uuid;
 
 use crate::{
-    Crowd, Effects, Faults, InProcess, NewSignUp, SandboxSettings, Vendor, ledger, people::Person, sign_up,
-    world::World,
+    Crowd, Effects, Faults, InProcess, NewSignUp, SandboxSettings, Vendor, ledger, people::Person, role,
+    sign_up, world::World,
 };
 
-/// Stand-ins for Entra and Stripe, and everything that happens in them. Cheap to clone; clones share all.
+/// Stand-ins for Entra, Stripe and Mailchimp, and everything that happens in them. Cheap to clone; clones share all.
 #[derive(Clone)]
 pub struct Sandbox(Arc<Inner>);
 
@@ -26,7 +26,7 @@ struct Inner {
 }
 
 impl Sandbox {
-    /// An empty tenant and an empty Stripe account.
+    /// A tenant without users, a Stripe account without customers, a Mailchimp list without members.
     pub fn new(settings: SandboxSettings, clock: Clock) -> Self {
         Self(Arc::new(Inner {
             world: Mutex::new(World::new(settings)),
@@ -78,7 +78,7 @@ impl Sandbox {
 
     /// Gives a user another address, as a customer's own correction would. False if there is no such user.
     pub fn mend_email(&self, user: Uuid, email: &str) -> bool {
-        self.with(|world, _| sign_up::mend_email(world, user, email))
+        self.with(|world, _| role::mend_email(world, user, email))
     }
 
     /// Deletes a user for good. False if there is no such user.
@@ -89,6 +89,16 @@ impl Sandbox {
     /// Deletes a Stripe customer. False if there is no such customer.
     pub fn delete_customer(&self, customer: &str) -> bool {
         self.with(|world, _| world.stripe.delete(customer))
+    }
+
+    /// Deletes a group for good, as an administrator would. False if there is no such group.
+    pub fn delete_group(&self, group: Uuid) -> bool {
+        self.with(|world, _| world.tenant.groups.remove(&group).is_some())
+    }
+
+    /// Somebody leaves the Mailchimp list by the link in a mail. False if they are not on it.
+    pub fn unsubscribe(&self, user: Uuid) -> bool {
+        self.with(|world, _| role::unsubscribe(world, user))
     }
 
     /// Changes settings while everything runs, such as lags. Entries and users that exist keep their own.

@@ -1,16 +1,16 @@
 //! How somebody becomes a user: by signing up, or in one of the ways that must not be mistaken for it.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
-    Expected, Identity, Person,
+    Identity, Past, Person,
     entra::{User, entries},
     latency::between,
-    stripe,
+    role::Role,
     world::{World, random_uuid},
 };
 
@@ -46,6 +46,12 @@ pub struct NewSignUp {
     pub marketing_consent: Option<bool>,
     /// Where they sign in, such as `google.com`.
     pub identity_provider: Option<String>,
+    /// What they say that they buy for: `business` or `private`.
+    pub company_type: Option<String>,
+    /// A user principal name that somebody chose for them: not to be touched. Left out: the generated one.
+    pub user_principal_name: Option<String>,
+    /// What Mailchimp knows of the address already.
+    pub mailchimp: Option<Past>,
     /// Gives them an address that Stripe refuses.
     pub refused_email: bool,
     /// When; now if left out. In the time to come, nothing shows until then.
@@ -67,6 +73,10 @@ pub struct Crowd {
     pub over: Duration,
     /// Whether one of them has an address that Stripe refuses.
     pub refused_email: bool,
+    /// How many of them agree to mail and have an address that Mailchimp refuses, for one reason or another.
+    pub refused_by_mailchimp: usize,
+    /// How many of them agree to mail, are on the list already, and have unsubscribed.
+    pub unsubscribed: usize,
     /// How many others appear in the log, who must not be welcomed. They come on top.
     pub bystanders: usize,
     /// How many sign up and are deleted within minutes. They come on top.
@@ -80,6 +90,8 @@ impl Crowd {
             count,
             over: Duration::ZERO,
             refused_email: false,
+            refused_by_mailchimp: 0,
+            unsubscribed: 0,
             bystanders: count.div_ceil(5),
             short_lived: count / 20,
         }
@@ -104,15 +116,6 @@ impl Crowd {
     }
 }
 
-/// Who somebody is to the ledger.
-pub(crate) struct Role {
-    pub(crate) kind: Kind,
-    pub(crate) person: Person,
-    pub(crate) signed_up_at: OffsetDateTime,
-    pub(crate) visible_at: OffsetDateTime,
-    pub(crate) expected: Expected,
-}
-
 /// The longest time that anything is set to take: for as long the longest-lived log is kept.
 pub(crate) const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Who changes their mind does so within this time.
@@ -120,13 +123,15 @@ const SHORT_LIFE: Duration = Duration::from_secs(600);
 
 pub(crate) fn generate(world: &mut World, crowd: &Crowd, now: OffsetDateTime) -> Vec<Uuid> {
     let refused = crowd.refused_email.then(|| world.fate.usize(0..crowd.count.max(1)));
+    let pasts = pasts(world, crowd, refused);
     let customers = (0..crowd.count).map(|i| {
         let at = now + crowd.over.mul_f64(i as f64 / crowd.count as f64);
-        enter(
-            world,
-            NewSignUp { at: Some(at), refused_email: refused == Some(i), ..NewSignUp::default() },
-            now,
-        )
+        let (refused_email, mailchimp) = (refused == Some(i), pasts.get(&i).copied());
+        // Mailchimp would refuse what Stripe refuses: so that there is one refusal, this one doesn't want mail.
+        let marketing_consent = mailchimp.map(|_| true).or(refused_email.then_some(false));
+        let who =
+            NewSignUp { at: Some(at), refused_email, mailchimp, marketing_consent, ..NewSignUp::default() };
+        enter(world, who, now)
     });
     let customers = customers.collect();
     for i in 0..crowd.bystanders {
@@ -140,6 +145,20 @@ pub(crate) fn generate(world: &mut World, crowd: &Crowd, now: OffsetDateTime) ->
         enter(world, NewSignUp { at: Some(at), deleted_after, ..NewSignUp::default() }, now);
     }
     customers
+}
+
+/// Who of the crowd has a past with Mailchimp. The one whom Stripe refuses has none.
+fn pasts(world: &mut World, crowd: &Crowd, refused: Option<usize>) -> BTreeMap<usize, Past> {
+    let most = crowd.refused_by_mailchimp.saturating_add(crowd.unsubscribed);
+    if most == 0 {
+        return BTreeMap::new();
+    }
+    let chosen = world.population.choose(crowd.count, refused, most);
+    let past = |(n, i)| match n < crowd.refused_by_mailchimp {
+        true => (i, world.population.refused_past()),
+        false => (i, Past::Unsubscribed),
+    };
+    chosen.into_iter().enumerate().map(past).collect()
 }
 
 fn some_time(world: &mut World, crowd: &Crowd, now: OffsetDateTime) -> OffsetDateTime {
@@ -160,24 +179,17 @@ pub(crate) fn enter(world: &mut World, who: NewSignUp, now: OffsetDateTime) -> U
         user.deleted_at = who.deleted_after.map(|after| at + after);
         world.tenant.directory.add(user);
     }
-    let expected = expected(&who, &person);
-    let visible_at = visible_at.unwrap_or(at);
-    world.roles.insert(id, Role { kind: who.kind, person, signed_up_at: at, visible_at, expected });
+    if let Some(past) = who.mailchimp {
+        world.mailchimp.remember(&person.email, past, now);
+    }
+    let role = Role::new(world, &who, person, at, visible_at.unwrap_or(at));
+    world.roles.insert(id, role);
     id
 }
 
 /// The log tells time in units of 100 nanoseconds.
 fn as_logged(at: OffsetDateTime) -> OffsetDateTime {
     at - Duration::from_nanos(u64::from(at.nanosecond() % 100))
-}
-
-fn expected(who: &NewSignUp, person: &Person) -> Expected {
-    match who.kind {
-        Kind::AdminMade | Kind::OtherApp | Kind::Failed => Expected::Nothing,
-        Kind::Customer if who.deleted_after.is_some() => Expected::AtMostOne,
-        Kind::Customer if !stripe::takes_email(&person.email) => Expected::Refused,
-        Kind::Customer => Expected::One,
-    }
 }
 
 fn person(world: &mut World, who: &NewSignUp) -> Person {
@@ -191,6 +203,8 @@ fn person(world: &mut World, who: &NewSignUp) -> Person {
     person.given_name = who.given_name.clone().or(person.given_name);
     person.surname = who.surname.clone().or(person.surname);
     person.marketing_consent = who.marketing_consent.or(person.marketing_consent);
+    person.company_type = who.company_type.clone().or(person.company_type);
+    person.principal_name.clone_from(&who.user_principal_name);
     if let Some(issuer) = who.identity_provider.clone() {
         person.identity = Identity::Federated { issuer };
     }
@@ -201,17 +215,4 @@ fn replace(field: &mut String, with: &Option<String>) {
     if let Some(with) = with {
         with.clone_into(field);
     }
-}
-
-pub(crate) fn mend_email(world: &mut World, id: Uuid, email: &str) -> bool {
-    let (Some(role), Some(user)) = (world.roles.get_mut(&id), world.tenant.directory.users.get_mut(&id))
-    else {
-        return false;
-    };
-    role.person.former_emails.push(std::mem::replace(&mut role.person.email, email.to_owned()));
-    if role.expected == Expected::Refused && stripe::takes_email(email) {
-        role.expected = Expected::One;
-    }
-    user.set_email(email);
-    true
 }

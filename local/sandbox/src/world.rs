@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use crate::{
-    Call, SandboxSettings, entra::Tenant, faults::FaultBox, people::Population, sign_up::Role,
-    stripe::Account,
+    Call, Misuse, SandboxSettings, entra::Tenant, faults::FaultBox, mailchimp::Members, people::Population,
+    role::Role, stripe::Account,
 };
 
 /// The state behind all stand-ins.
@@ -14,6 +14,7 @@ pub(crate) struct World {
     pub(crate) settings: SandboxSettings,
     pub(crate) tenant: Tenant,
     pub(crate) stripe: Account,
+    pub(crate) mailchimp: Members,
     pub(crate) faults: FaultBox,
     /// Whoever was made a user, and why: what the ledger judges by.
     pub(crate) roles: BTreeMap<Uuid, Role>,
@@ -23,20 +24,29 @@ pub(crate) struct World {
     /// For what happens at calls.
     pub(crate) chance: fastrand::Rng,
     pub(crate) calls: BTreeMap<Call, u64>,
+    /// How many calls have come in: each has a number.
+    pub(crate) arrivals: u64,
+    /// What Usher must never do, and how often it did.
+    pub(crate) misuses: BTreeMap<Misuse, u64>,
 }
 
 impl World {
     pub(crate) fn new(settings: SandboxSettings) -> Self {
         let mut seeds = fastrand::Rng::with_seed(settings.seed);
+        // In this order, so that a seed makes the people that it has always made; what is new comes last.
+        let (people, fate, chance, traits) = (seeds.fork(), seeds.fork(), seeds.fork(), seeds.fork());
         Self {
             tenant: Tenant::new(&settings),
             stripe: Account::new(&settings.stripe),
+            mailchimp: Members::default(),
             faults: FaultBox::default(),
             roles: BTreeMap::new(),
-            population: Population::new(seeds.fork()),
-            fate: seeds.fork(),
-            chance: seeds.fork(),
+            population: Population::new(people, traits),
+            fate,
+            chance,
             calls: BTreeMap::new(),
+            arrivals: 0,
+            misuses: BTreeMap::new(),
             settings,
         }
     }

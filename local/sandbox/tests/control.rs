@@ -3,11 +3,12 @@
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use http::{Method, Request};
 use serde_json::{Value, json};
 use support::{Edge, Reply, prompt};
+use tokio::time::Instant;
 use usher_http::TransportError;
 use usher_sandbox::{
     CONTROL_URL, Crowd, Effects, Expected, Kind, Verdict, marketing_consent_attribute,
@@ -92,6 +93,24 @@ async fn orders_are_carried_out() {
     let made = control(&edge, json!({"sign_up": {}})).await;
     let path = format!("/users/{}", made.body["user_ids"][0].as_str().unwrap());
     assert_eq!(edge.graph(Method::GET, &path, None).await.status, 404, "not replicated yet");
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_can_be_made_slow_and_quick_again() {
+    let edge = Edge::new(prompt());
+    let slowest = async || {
+        let mut slowest = Duration::ZERO;
+        for _ in 0..20 {
+            let asked = Instant::now();
+            edge.create_customer(None, &[]).await;
+            slowest = slowest.max(asked.elapsed());
+        }
+        slowest
+    };
+    control(&edge, json!({"answer_time_ms": 2000})).await;
+    assert!((Duration::from_secs(1)..=Duration::from_secs(2)).contains(&slowest().await));
+    control(&edge, json!({"answer_time_ms": 0})).await;
+    assert_eq!(slowest().await, Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,13 +6,9 @@ mod support;
 use std::time::Duration;
 
 use http::Method;
-use support::{Edge, START, pass, prompt, seconds};
+use support::{Edge, START, pass, prompt, seconds, target};
 use usher_http::TransportError;
 use usher_sandbox::{Crowd, FaultKind, FaultPlan, Target, Vendor};
-
-fn target(name: &str) -> Target {
-    Target::try_from(name.to_owned()).unwrap()
-}
 
 async fn create(edge: &Edge) -> Result<u16, TransportError> {
     edge.try_stripe_post("/v1/customers", Some("k"), &[("name", "Ada")]).await.map(|reply| reply.status)
@@ -51,6 +47,10 @@ async fn an_ordered_status_has_the_shape_of_its_vendor() {
     edge.sandbox.faults().next(target("login.token"), 1, FaultKind::Status(401));
     let reply = edge.token_form("any", &[]).await;
     assert_eq!((reply.status, reply.error().as_str()), (401, Some("invalid_client")));
+
+    edge.sandbox.faults().next(target("mailchimp"), 1, FaultKind::Status(403));
+    let reply = edge.mailchimp(Method::GET, "", None).await;
+    assert_eq!((reply.status, reply.body["title"].as_str()), (403, Some("User action not permitted")));
 
     edge.sandbox.faults().next(target("graph.audit"), 1, FaultKind::Stored500);
     assert_eq!(edge.audits(&[]).await.status, 500, "only Stripe stores");

@@ -10,7 +10,7 @@ use std::{
 
 use reqwest::{Certificate, Client};
 use serde_json::{Value, json};
-use usher_sandbox::{CLIENT_ID, CLIENT_SECRET, STRIPE_KEY, TENANT_ID};
+use usher_sandbox::{CLIENT_ID, CLIENT_SECRET, MAILCHIMP_KEY, MAILCHIMP_LIST_ID, STRIPE_KEY, TENANT_ID};
 
 /// No call here takes longer unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -65,6 +65,11 @@ impl Running {
         let request = self.http.post(self.url("stripe", "/v1/customers")).bearer_auth(STRIPE_KEY);
         let request = request.header("content-type", "application/x-www-form-urlencoded").body("name=Ada");
         request.send().await.map(|answer| answer.status().as_u16())
+    }
+
+    async fn list(&self) -> reqwest::Result<u16> {
+        let request = self.http.get(self.url("mailchimp", &format!("/3.0/lists/{MAILCHIMP_LIST_ID}")));
+        request.basic_auth("any", Some(MAILCHIMP_KEY)).send().await.map(|answer| answer.status().as_u16())
     }
 
     async fn token(&self) -> String {
@@ -144,6 +149,25 @@ async fn in_an_outage_connections_are_refused_and_afterwards_taken_at_the_same_p
         assert!(!refused.is_timeout());
         sandbox.control(json!({"outage": {"vendor": "stripe", "on": false}})).await;
         until(async || sandbox.create_customer().await.ok().filter(|status| *status == 200)).await;
+    }
+}
+
+#[tokio::test]
+async fn mailchimp_answers_at_a_port_of_its_own_and_a_caller_who_hangs_up_gives_the_connection_back() {
+    let sandbox = Running::start(&["--mailchimp-connections", "1"]);
+    assert_eq!(sandbox.list().await.unwrap(), 200);
+    sandbox.control(json!({"fault": {"to": "mailchimp", "calls": 1, "kind": "hang"}})).await;
+    // Long enough for the call to be under way: others take milliseconds.
+    assert!(tokio::time::timeout(Duration::from_secs(1), sandbox.list()).await.is_err());
+    until(async || sandbox.list().await.ok().filter(|status| *status == 200)).await;
+}
+
+#[tokio::test]
+async fn the_ledger_judges_the_consumers_that_were_named() {
+    for (consumers, verdict) in [("billing", "pending"), ("email", "exact"), ("email,upn", "pending")] {
+        let sandbox = Running::start(&["--consumers", consumers]);
+        sandbox.control(json!({"sign_up": {"marketing_consent": false}})).await;
+        assert_eq!(sandbox.effects().await["sign_ups"][0]["verdict"], verdict, "{consumers}");
     }
 }
 

@@ -270,11 +270,11 @@ async fn reads_and_writes_beyond_the_rate_are_throttled_apart() {
 async fn the_one_refused_address_of_a_crowd_is_refused_until_it_is_mended() {
     let edge = Edge::new(prompt());
     let user = edge.sandbox.sign_up(NewSignUp { refused_email: true, ..NewSignUp::default() });
-    let email = edge.sandbox.effects_revealed().of(user).unwrap().email.clone().unwrap();
+    let email = edge.sandbox.effects_revealed().of(user).unwrap().address.clone().unwrap();
     let refused = edge.create_customer(None, &[("email", &email)]).await;
     assert_eq!(refused.error()["code"], "email_invalid", "{}", form(&[("email", &email)]));
 
     assert!(edge.sandbox.mend_email(user, "hanako@mail.example"));
-    let email = edge.sandbox.effects_revealed().of(user).unwrap().email.clone().unwrap();
+    let email = edge.sandbox.effects_revealed().of(user).unwrap().address.clone().unwrap();
     assert_eq!(edge.create_customer(None, &[("email", &email)]).await.status, 200);
 }

@@ -210,7 +210,7 @@ async fn a_malformed_batch_is_refused_as_a_whole() {
     }
     let without_type = json!([{"id": "1", "method": "PATCH", "url": "/users/x", "body": {}}]);
     assert_eq!(inner(&batch(&edge, without_type).await, "1")["status"], 400);
-    let elsewhere = json!([{"id": "1", "method": "GET", "url": "/groups/x"}]);
+    let elsewhere = json!([{"id": "1", "method": "GET", "url": "/shoes/x"}]);
     assert_eq!(inner(&batch(&edge, elsewhere).await, "1")["status"], 400);
 }
 

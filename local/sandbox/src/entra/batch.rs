@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::{
+    Extension,
     body::Bytes,
     extract::State,
     http::{HeaderMap, StatusCode},
@@ -12,11 +13,11 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
 use super::{
-    graph::{Caller, Refused, ordered, settle},
-    patch::patch_user,
-    users::{json_body, read},
+    graph::{Caller, Refused, json_body, ordered, settle},
+    operation::Operation,
+    writes::Writer,
 };
-use crate::{Answer, Call, Sandbox, world::World};
+use crate::{Answer, Sandbox, gate::Arrival, world::World};
 
 /// The most requests in one batch.
 const LIMIT: usize = 20;
@@ -43,11 +44,13 @@ struct Step {
 pub(super) async fn run(
     State(sandbox): State<Sandbox>,
     caller: Caller,
+    Extension(arrival): Extension<Arrival>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer {
+    let writer = Writer { caller, number: arrival.number };
     sandbox.with(|world, now| {
-        let answers = steps(&headers, &body).map(|steps| answer_all(world, caller, &steps, now));
+        let answers = steps(&headers, &body).map(|steps| answer_all(world, writer, &steps, now));
         settle(world, now, answers)
     })
 }
@@ -86,7 +89,7 @@ fn check_ids(steps: &[Step]) -> Result<(), Refused> {
     Ok(())
 }
 
-fn answer_all(world: &mut World, caller: Caller, steps: &[Step], now: OffsetDateTime) -> Answer {
+fn answer_all(world: &mut World, writer: Writer, steps: &[Step], now: OffsetDateTime) -> Answer {
     let mut failed = BTreeSet::new();
     let mut responses = Vec::new();
     for step in steps {
@@ -95,7 +98,7 @@ fn answer_all(world: &mut World, caller: Caller, steps: &[Step], now: OffsetDate
                 Refused::new(StatusCode::FAILED_DEPENDENCY, "FailedDependency", "A dependency failed.");
             settle(world, now, Err(refused))
         } else {
-            answer_one(world, caller, step, now)
+            answer_one(world, writer, step, now)
         };
         if !answer.status.is_success() {
             failed.insert(step.id.as_str());
@@ -106,37 +109,25 @@ fn answer_all(world: &mut World, caller: Caller, steps: &[Step], now: OffsetDate
     Answer::ok(json!({"responses": responses}))
 }
 
-fn answer_one(world: &mut World, caller: Caller, step: &Step, now: OffsetDateTime) -> Answer {
+fn answer_one(world: &mut World, writer: Writer, step: &Step, now: OffsetDateTime) -> Answer {
     let (path, query) = step.url.split_once('?').unwrap_or((&step.url, ""));
-    let user = path.trim_start_matches('/').strip_prefix("users/").filter(|id| !id.contains('/'));
-    let (Some(id), Some(call)) = (user, call(&step.method)) else {
+    let Some(operation) = Operation::of(&step.method, path) else {
         let refused = Refused::bad_request(format!("Resource not found for the segment '{path}'."));
         return settle(world, now, Err(refused));
     };
-    world.count(call);
-    if let Some(status) = world.faults.strike_inner(call, now) {
+    world.count(operation.call);
+    if let Some(status) = world.faults.strike_inner(operation.call, now) {
         return ordered(world, status, now);
     }
-    let outcome = match call {
-        Call::PatchUser => step_body(step).and_then(|body| patch_user(world, caller, id, body, now)),
-        _ => read(world, id, query, now),
-    };
+    let outcome = operation.run(world, writer, query, || step_body(step), now);
     settle(world, now, outcome)
 }
 
-fn call(method: &str) -> Option<Call> {
-    match method {
-        "GET" => Some(Call::GetUser),
-        "PATCH" => Some(Call::PatchUser),
-        _ => None,
-    }
-}
-
-fn step_body(step: &Step) -> Result<&Value, Refused> {
+fn step_body(step: &Step) -> Result<Value, Refused> {
     let content_type = step.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     let is_json = content_type.is_some_and(|(_, value)| value.starts_with("application/json"));
     let body = step.body.as_ref().filter(|_| is_json);
-    body.ok_or_else(|| {
+    body.cloned().ok_or_else(|| {
         Refused::bad_request(format!("Request {}: a body needs a Content-Type of application/json.", step.id))
     })
 }

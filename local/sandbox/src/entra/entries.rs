@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use time::{OffsetDateTime, macros::format_description};
 use uuid::{Uuid, uuid};
 
+use super::principal_name;
 use crate::{
     Kind, TENANT_DOMAIN,
     world::{World, random_uuid},
@@ -70,7 +71,7 @@ struct Activity {
 
 impl Activity {
     fn add_user(&self, fate: &mut fastrand::Rng, at: OffsetDateTime) -> Value {
-        let upn = format!("{}@{TENANT_DOMAIN}", self.user);
+        let upn = principal_name::generated(self.user);
         let changes = json!([
             {"displayName": "AccountEnabled", "oldValue": "[]", "newValue": "[true]"},
             {"displayName": "StsRefreshTokensValidFrom", "oldValue": "[]", "newValue": format!("[\"{}\"]", seconds(at))},

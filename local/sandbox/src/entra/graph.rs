@@ -6,13 +6,13 @@ use axum::{
     extract::{FromRequestParts, State},
     http::{HeaderMap, StatusCode, Uri, header, request::Parts},
 };
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, macros::format_description};
 use url::form_urlencoded;
 use uuid::Uuid;
 
 use crate::{
-    Answer, Sandbox,
+    Answer, Permission, Sandbox,
     world::{World, random_uuid},
 };
 
@@ -22,16 +22,35 @@ pub(crate) struct Refused {
     pub(super) status: StatusCode,
     pub(super) code: &'static str,
     pub(super) message: String,
+    /// What is wrong with which property, if it is one.
+    detail: Option<(&'static str, &'static str)>,
     pub(super) retry_after: Option<Duration>,
 }
 
 impl Refused {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), retry_after: None }
+        Self { status, code, message: message.into(), detail: None, retry_after: None }
     }
 
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "BadRequest", message)
+    }
+
+    /// A value that one property can't have.
+    pub(super) fn of_property(code: &'static str, property: &'static str, message: &str) -> Self {
+        let refused = Self::new(StatusCode::BAD_REQUEST, "Request_BadRequest", message);
+        Self { detail: Some((code, property)), ..refused }
+    }
+
+    pub(super) fn unknown_property(name: &str, of: &str) -> Self {
+        Self::bad_request(format!(
+            "Parsing OData Select and Expand failed: Could not find a property named '{name}' on type 'microsoft.graph.{of}'."
+        ))
+    }
+
+    pub(super) fn forbidden() -> Self {
+        let message = "Insufficient privileges to complete the operation.";
+        Self::new(StatusCode::FORBIDDEN, "Authorization_RequestDenied", message)
     }
 
     pub(super) fn throttled(retry_after: Option<Duration>) -> Self {
@@ -46,7 +65,7 @@ impl Refused {
     fn answer(self, chance: &mut fastrand::Rng, now: OffsetDateTime) -> Answer {
         let request_id = random_uuid(chance);
         let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");
-        let body = json!({"error": {
+        let mut body = json!({"error": {
             "code": self.code,
             "message": self.message,
             "innerError": {
@@ -55,6 +74,9 @@ impl Refused {
                 "client-request-id": request_id,
             },
         }});
+        if let Some((code, target)) = self.detail {
+            body["error"]["details"] = json!([{"code": code, "message": self.message, "target": target}]);
+        }
         let answer = Answer::new(self.status, body).with("request-id", request_id);
         match self.retry_after {
             // Whole seconds, rounded up: an answer must not invite too early.
@@ -73,11 +95,7 @@ pub(super) fn settle(world: &mut World, now: OffsetDateTime, outcome: Result<Ans
 pub(crate) fn ordered(world: &mut World, status: StatusCode, now: OffsetDateTime) -> Answer {
     let refused = match status.as_u16() {
         401 => Refused::unauthenticated("Access token validation failure."),
-        403 => Refused::new(
-            status,
-            "Authorization_RequestDenied",
-            "Insufficient privileges to complete the operation.",
-        ),
+        403 => Refused::forbidden(),
         409 => Refused::new(status, "Request_Conflict", "Concurrent requests changed the same object."),
         429 => Refused::throttled(often(&mut world.chance, Duration::from_secs(2))),
         503 => Refused::new(status, "ServiceUnavailable", "The service is temporarily unavailable."),
@@ -95,6 +113,15 @@ pub(super) fn often(chance: &mut fastrand::Rng, after: Duration) -> Option<Durat
 /// The app that calls, by its bearer token.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller(pub(super) Uuid);
+
+impl Caller {
+    /// Whether an administrator has consented to one of these permissions.
+    pub(super) fn needs(self, world: &World, one_of: &[Permission]) -> Result<(), Refused> {
+        let app = world.settings.apps.iter().find(|app| app.id == self.0);
+        let may = app.is_some_and(|app| one_of.iter().any(|needed| app.permissions.contains(needed)));
+        if may { Ok(()) } else { Err(Refused::forbidden()) }
+    }
+}
 
 impl FromRequestParts<Sandbox> for Caller {
     type Rejection = Answer;
@@ -130,6 +157,31 @@ pub(super) fn query_options(query: &str, allowed: &[&str]) -> Result<BTreeMap<St
         }
     }
     Ok(options)
+}
+
+/// An object, whole or as `$select` asks for it.
+pub(super) fn select(object: Value, of: &str, query: &str) -> Result<Answer, Refused> {
+    let options = query_options(query, &["$select"])?;
+    let (Some(select), Some(all)) = (options.get("$select"), object.as_object()) else {
+        return Ok(Answer::ok(object));
+    };
+    let mut selected = Map::new();
+    for name in select.split(',').map(str::trim) {
+        let value = all.get(name).ok_or_else(|| Refused::unknown_property(name, of))?;
+        selected.insert(name.to_owned(), value.clone());
+    }
+    Ok(Answer::ok(Value::Object(selected)))
+}
+
+/// A body of JSON, declared as such.
+pub(super) fn json_body(headers: &HeaderMap, body: &[u8]) -> Result<Value, Refused> {
+    let content_type = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !content_type.starts_with("application/json") {
+        return Err(Refused::bad_request(
+            "A missing or unsupported content type header was found when trying to read a message.",
+        ));
+    }
+    serde_json::from_slice(body).map_err(|_| Refused::bad_request("Unable to read JSON request payload."))
 }
 
 /// Scheme and authority under which the caller reached us, for links that it will follow.

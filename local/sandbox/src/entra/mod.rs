@@ -1,14 +1,22 @@
 //! The stand-in for an Entra External ID tenant: its token endpoint and its part of Microsoft Graph.
 
+mod app_roles;
 mod audit;
 mod batch;
+mod directory;
 pub(crate) mod entries;
 mod filter;
 pub(crate) mod graph;
+mod groups;
+mod operation;
+mod pages;
 mod patch;
+pub(crate) mod principal_name;
 mod schema;
 pub(crate) mod token;
+mod user;
 mod users;
+mod writes;
 
 use std::collections::BTreeMap;
 
@@ -18,38 +26,51 @@ use axum::{
 };
 use uuid::Uuid;
 
-use crate::{Call, Sandbox, SandboxSettings, gate::gated, throttle::Window};
-use audit::Pages;
+use crate::{
+    Call, Sandbox, SandboxSettings,
+    gate::gated,
+    throttle::{Bucket, Window},
+};
+use app_roles::ServicePrincipal;
+use directory::Directory;
 use entries::AuditEntry;
+use groups::Group;
+use pages::Pages;
 use token::Token;
-pub(crate) use users::{Directory, User};
+pub(crate) use user::User;
 
 /// The tenant's state.
 pub(crate) struct Tenant {
     pub(crate) directory: Directory,
     pub(crate) log: Vec<AuditEntry>,
+    pub(crate) groups: BTreeMap<Uuid, Group>,
+    pub(crate) service_principals: BTreeMap<Uuid, ServicePrincipal>,
     tokens: BTreeMap<String, Token>,
-    pages: Pages,
+    audit_pages: Pages<audit::Cursor>,
+    user_pages: Pages<Uuid>,
     quotas: BTreeMap<Uuid, Quota>,
 }
 
 /// What one app may still ask for.
 struct Quota {
     audit: Window,
-    writes: Window,
+    writes: Bucket,
 }
 
 impl Tenant {
     pub(crate) fn new(settings: &SandboxSettings) -> Self {
         let (requests, span) = settings.audit.requests;
         let (writes, writes_span) = settings.directory_writes;
-        let quota = || Quota { audit: Window::new(requests, span), writes: Window::new(writes, writes_span) };
+        let quota = || Quota { audit: Window::new(requests, span), writes: Bucket::new(writes, writes_span) };
         Self {
             directory: Directory::default(),
             log: Vec::new(),
+            groups: groups::usual(),
+            service_principals: app_roles::usual(),
             tokens: BTreeMap::new(),
-            pages: Pages::default(),
-            quotas: settings.clients.iter().map(|client| (client.id, quota())).collect(),
+            audit_pages: Pages::default(),
+            user_pages: Pages::default(),
+            quotas: settings.apps.iter().map(|app| (app.id, quota())).collect(),
         }
     }
 }
@@ -61,14 +82,17 @@ pub(crate) fn login_router(sandbox: &Sandbox) -> Router {
 }
 
 pub(crate) fn graph_router(sandbox: &Sandbox) -> Router {
-    let user = gated(sandbox, Call::GetUser, get(users::get)).merge(gated(
-        sandbox,
-        Call::PatchUser,
-        patch(users::patch),
-    ));
+    let read = |call| gated(sandbox, call, get(operation::single));
+    let add = |call| gated(sandbox, call, post(operation::single));
+    let user = read(Call::GetUser).merge(gated(sandbox, Call::PatchUser, patch(operation::single)));
     Router::new()
         .route("/v1.0/auditLogs/directoryAudits", gated(sandbox, Call::ListAudits, get(audit::list)))
+        .route("/v1.0/users", gated(sandbox, Call::ListUsers, get(users::list)))
         .route("/v1.0/users/{id}", user)
+        .route("/v1.0/users/{id}/appRoleAssignments", add(Call::AssignAppRole))
+        .route("/v1.0/groups/{id}", read(Call::GetGroup))
+        .route("/v1.0/groups/{id}/members/$ref", add(Call::AddMember))
+        .route("/v1.0/servicePrincipals/{id}", read(Call::GetServicePrincipal))
         .route("/v1.0/$batch", gated(sandbox, Call::Batch, post(batch::run)))
         .fallback(graph::no_such_resource)
         .method_not_allowed_fallback(graph::no_such_method)

@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use crate::{SandboxSettings, marketing_consent_attribute, stripe_customer_id_attribute};
+use crate::{
+    SandboxSettings, company_type_attribute, marketing_consent_attribute, stripe_customer_id_attribute,
+};
 
 /// The type of a property that can be written.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,7 +27,10 @@ impl Type {
     }
 
     pub(super) fn takes(self, value: &Value) -> bool {
-        let fits = |value: &Value, max| value.as_str().is_some_and(|text| text.chars().count() <= max);
+        let fits = |value: &Value, max| {
+            let plain = |text: &str| text.chars().count() <= max && !text.contains(char::is_control);
+            value.as_str().is_some_and(plain)
+        };
         match self {
             Self::Text(max) => value.is_null() || fits(value, max) && value != "",
             Self::RequiredText(max) => fits(value, max) && value != "",
@@ -50,8 +55,9 @@ pub(super) const DEFAULT: [&str; 11] = [
     "id",
 ];
 
-const READ_ONLY: [&str; 6] =
-    ["id", "createdDateTime", "creationType", "identities", "userType", "userPrincipalName"];
+const READ_ONLY: [&str; 5] = ["id", "createdDateTime", "creationType", "identities", "userType"];
+/// Can be written, under rules of its own.
+pub(super) const PRINCIPAL_NAME: &str = "userPrincipalName";
 
 const WRITABLE: [(&str, Type); 20] = [
     ("accountEnabled", Type::Boolean),
@@ -80,7 +86,7 @@ const WRITABLE: [(&str, Type); 20] = [
 const EXTENSION_TEXT: usize = 256;
 
 pub(super) fn is_known(settings: &SandboxSettings, name: &str) -> bool {
-    READ_ONLY.contains(&name) || type_of(settings, name).is_some()
+    READ_ONLY.contains(&name) || name == PRINCIPAL_NAME || type_of(settings, name).is_some()
 }
 
 pub(super) fn is_read_only(name: &str) -> bool {
@@ -96,7 +102,8 @@ pub(super) fn type_of(settings: &SandboxSettings, name: &str) -> Option<Type> {
     if name == marketing_consent_attribute() {
         return Some(Type::Boolean);
     }
-    if name == stripe_customer_id_attribute() || settings.text_attributes.iter().any(|known| known == name) {
+    let texts = [stripe_customer_id_attribute(), company_type_attribute()];
+    if texts.iter().chain(&settings.text_attributes).any(|known| known == name) {
         return Some(Type::Text(EXTENSION_TEXT));
     }
     WRITABLE.iter().find(|(known, _)| *known == name).map(|&(_, of)| of)

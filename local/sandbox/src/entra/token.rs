@@ -134,8 +134,8 @@ fn grant(world: &World, tenant: &str, form: &Form) -> Result<Uuid, Denied> {
     check_tenant(world, tenant)?;
     check_grant_type(field(form, "grant_type")?)?;
     let id = field(form, "client_id")?;
-    let client = world.settings.clients.iter().find(|client| client.id.to_string() == id.to_lowercase());
-    let client = client.ok_or_else(|| {
+    let app = world.settings.apps.iter().find(|app| app.id.to_string() == id.to_lowercase());
+    let app = app.ok_or_else(|| {
         let message = format!("Application with identifier '{id}' was not found in the directory.");
         Denied::new(400, "unauthorized_client", 700_016, message)
     })?;
@@ -145,13 +145,13 @@ fn grant(world: &World, tenant: &str, form: &Form) -> Result<Uuid, Denied> {
             "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
         Denied::new(401, "invalid_client", 7_000_218, message)
     })?;
-    if secret != client.secret.expose_secret() {
+    if secret != app.secret.expose_secret() {
         let message = format!(
             "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{id}'."
         );
         return Err(Denied::new(401, "invalid_client", 7_000_215, message));
     }
-    Ok(client.id)
+    Ok(app.id)
 }
 
 fn check_tenant(world: &World, tenant: &str) -> Result<(), Denied> {

@@ -36,6 +36,8 @@ pub struct Endpoints {
     pub graph: String,
     /// `STRIPE_API_BASE`
     pub stripe: String,
+    /// `MAILCHIMP_API_BASE`
+    pub mailchimp: String,
     /// Where `/_control` and `/_effects` are.
     pub control: String,
     /// `USHER_EXTRA_CA_FILE`
@@ -89,11 +91,13 @@ impl Sandbox {
         let control = open(at.plain, None, service.control, None)?;
         let graph = open(following(at.plain, 1), Some(Vendor::Graph), service.graph, None)?;
         let stripe = open(following(at.plain, 2), Some(Vendor::Stripe), service.stripe, None)?;
+        let mailchimp = open(following(at.plain, 3), Some(Vendor::Mailchimp), service.mailchimp, None)?;
         let login = open(at.tls, Some(Vendor::Login), service.login, Some(acceptor))?;
         let endpoints = Endpoints {
             login: format!("https://localhost:{}", login.port()),
             graph: format!("http://{graph}"),
             stripe: format!("http://{stripe}"),
+            mailchimp: format!("http://{mailchimp}"),
             control: format!("http://{control}"),
             ca_file: at.ca_file.clone(),
         };

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{email::takes_email, errors::Refused, form::Params};
+use super::{errors::Refused, form::Params};
+use crate::address;
 
 /// Limits of Stripe's reference, in characters.
 const LIMITS: [(&str, usize); 4] = [("email", 512), ("name", 256), ("phone", 20), ("description", 5000)];
@@ -42,7 +43,7 @@ impl Fields {
 
     fn check_email(&self) -> Result<(), Refused> {
         match self.texts.get("email") {
-            Some(Some(email)) if !takes_email(email) => {
+            Some(Some(email)) if !address::is_valid(email) => {
                 let message = format!("Invalid email address: {email}");
                 Err(Refused::invalid(message).with_code("email_invalid").at("email"))
             }

@@ -2,7 +2,6 @@
 
 mod account;
 mod create;
-mod email;
 pub(crate) mod errors;
 mod fields;
 mod form;
@@ -18,7 +17,6 @@ use axum::{
 
 use crate::{Call, Sandbox, gate::gated};
 pub(crate) use account::Account;
-pub(crate) use email::takes_email;
 
 pub(crate) fn router(sandbox: &Sandbox) -> Router {
     let customers = gated(sandbox, Call::ListCustomers, get(list::list)).merge(gated(

@@ -1,8 +1,9 @@
-//! A tenant and an account in process, and a client that speaks to them as Usher does.
+//! A tenant and two accounts in process, and a client that speaks to them as Usher does.
 #![allow(dead_code, unreachable_pub)] // each test binary uses its own part
 
 use std::time::Duration;
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request};
 use serde_json::Value;
@@ -11,9 +12,10 @@ use url::form_urlencoded;
 use usher_clock::Clock;
 use usher_http::{HttpClient, TransportError};
 use usher_sandbox::{
-    AuditLatency, CLIENT_ID, CLIENT_SECRET, GRAPH_URL, LOGIN_URL, STRIPE_KEY, STRIPE_URL, Sandbox,
-    SandboxSettings, TENANT_ID,
+    AuditLatency, CLIENT_ID, CLIENT_SECRET, Effect, GRAPH_URL, LOGIN_URL, MAILCHIMP_KEY, MAILCHIMP_LIST_ID,
+    MAILCHIMP_URL, STRIPE_KEY, STRIPE_URL, Sandbox, SandboxSettings, TENANT_ID, Target,
 };
+use uuid::Uuid;
 
 pub const START: OffsetDateTime = datetime!(2026-03-01 09:00 UTC);
 
@@ -22,6 +24,8 @@ pub fn prompt() -> SandboxSettings {
     let mut settings = SandboxSettings::default();
     settings.audit.latency = AuditLatency::NONE;
     settings.replication_lag = Duration::ZERO..=Duration::ZERO;
+    settings.read_lag = Duration::ZERO..=Duration::ZERO;
+    settings.write_moment = Duration::ZERO;
     settings.answer_time = Duration::ZERO..=Duration::ZERO;
     settings
 }
@@ -70,7 +74,11 @@ impl Edge {
     ) -> Result<Reply, TransportError> {
         let response = self.client.send(request.body(body.into()).unwrap()).await?;
         let (parts, body) = response.into_parts();
-        let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
+        let text = || Value::String(String::from_utf8(body.to_vec()).unwrap());
+        let body = match body.is_empty() {
+            true => Value::Null,
+            false => serde_json::from_slice(&body).unwrap_or_else(|_| text()),
+        };
         Ok(Reply { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 
@@ -81,8 +89,14 @@ impl Edge {
     }
 
     pub async fn token(&self) -> String {
-        let id = CLIENT_ID.to_string();
-        let reply = self.token_form(&TENANT_ID.to_string(), &good_token_form(&id)).await;
+        self.token_of(CLIENT_ID, CLIENT_SECRET).await
+    }
+
+    pub async fn token_of(&self, app: Uuid, secret: &str) -> String {
+        let id = app.to_string();
+        let mut form = good_token_form(&id);
+        form[1].1 = secret;
+        let reply = self.token_form(&TENANT_ID.to_string(), &form).await;
         assert_eq!(reply.status, 200, "{reply:?}");
         reply.body["access_token"].as_str().unwrap().to_owned()
     }
@@ -93,9 +107,20 @@ impl Edge {
         path: &str,
         body: Option<Value>,
     ) -> Result<Reply, TransportError> {
+        let token = self.token().await;
+        self.try_graph_as(&token, method, path, body).await
+    }
+
+    /// As the app whose token it is.
+    pub async fn try_graph_as(
+        &self,
+        token: &str,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<Reply, TransportError> {
         let url =
             if path.starts_with("https:") { path.to_owned() } else { format!("{GRAPH_URL}/v1.0{path}") };
-        let token = self.token().await;
         let request =
             Request::builder().method(method).uri(url).header("authorization", format!("Bearer {token}"));
         match body {
@@ -139,6 +164,40 @@ impl Edge {
             .header("authorization", format!("Bearer {STRIPE_KEY}"));
         self.send(request, "").await.unwrap()
     }
+}
+
+impl Edge {
+    /// A call to the list, such as `PUT /members/{hash}`.
+    pub async fn try_mailchimp(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<Reply, TransportError> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{MAILCHIMP_URL}/3.0/lists/{MAILCHIMP_LIST_ID}{path}"))
+            .header("authorization", basic(MAILCHIMP_KEY))
+            .header("content-type", "application/json");
+        self.send(request, body.map(|body| body.to_string()).unwrap_or_default()).await
+    }
+
+    pub async fn mailchimp(&self, method: Method, path: &str, body: Option<Value>) -> Reply {
+        self.try_mailchimp(method, path, body).await.unwrap()
+    }
+
+    /// What came of one user.
+    pub fn effect(&self, user: Uuid) -> Effect {
+        self.sandbox.effects().of(user).unwrap().clone()
+    }
+}
+
+pub fn basic(key: &str) -> String {
+    format!("Basic {}", BASE64_STANDARD.encode(format!("anything:{key}")))
+}
+
+pub fn target(name: &str) -> Target {
+    Target::try_from(name.to_owned()).unwrap()
 }
 
 pub fn good_token_form(client_id: &str) -> [(&str, &str); 4] {
