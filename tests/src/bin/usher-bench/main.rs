@@ -6,6 +6,7 @@
 
 mod broker;
 mod consumer;
+mod consumers;
 mod events;
 mod machine;
 mod program;
@@ -47,7 +48,7 @@ pub(crate) struct Sizes {
     /// Runs of each of the two, one after the other in turns
     #[arg(long, default_value_t = 3, value_name = "N")]
     runs: u32,
-    /// Sign-ups from the audit log to Stripe and back
+    /// Sign-ups from the audit log to all vendors and back
     #[arg(long, default_value_t = 2_000, value_name = "N")]
     sign_ups: u32,
 }

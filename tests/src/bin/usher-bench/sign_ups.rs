@@ -1,21 +1,24 @@
-//! Sign-ups from the audit log to Stripe and back, by all our processes together.
+//! Sign-ups from the audit log to every vendor and back, by all our processes together.
 //!
-//! The vendors' stand-ins answer at once and throttle as little as they can: it is Usher that is measured, with the
-//! stand-ins on the same machine. In life the vendors' own limits come first, above all Graph's 20 writes a second.
+//! The vendors' stand-ins answer at once and throttle as little as they can, and our own paces are set out of the way: it
+//! is Usher that is measured, with the stand-ins on the same machine. In life the vendors' own limits come first, above
+//! all Graph's 20 writes a second.
 
 use std::{path::Path, time::Duration};
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
-use tokio::time::{Instant, sleep};
-use usher_sandbox::{
-    CLIENT_ID, CLIENT_SECRET, Effects, SIGN_UP_APP_ID, STRIPE_KEY, TENANT_ID, stripe_customer_id_attribute,
+use tokio::{
+    process::Command,
+    time::{Instant, sleep},
 };
+use usher_sandbox::{Effects, SIGN_UP_APP_ID, TENANT_ID};
 use usher_service::Status;
 
 use crate::{
     broker::Broker,
+    consumers::{self, PRODUCER},
     program::{Program, ours},
     usage::Usage,
 };
@@ -24,11 +27,9 @@ use crate::{
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How long all of it may take at most, on a slow machine.
 const AT_MOST: Duration = Duration::from_secs(600);
-/// How many sign-ups billing works on at once.
-pub(crate) const CONCURRENCY: &str = "64";
-
 /// Stand-ins without waits or limits. Search is as far behind as in life, which costs billing a call.
-const SANDBOX: [&str; 9] = [
+const SANDBOX: [&str; 13] = [
+    "--consumers=billing,email,birthrights,upn",
     "--audit-latency=0s",
     "--audit-latency-p99=0s",
     "--stragglers=0",
@@ -36,7 +37,10 @@ const SANDBOX: [&str; 9] = [
     "--audit-requests=1000000",
     "--directory-writes=1000000",
     "--replication-lag=0s",
+    "--read-lag=0s",
+    "--write-moment=0s",
     "--stripe-rate=1000000",
+    "--mailchimp-connections=1000",
     "--answer-time=0s",
 ];
 
@@ -47,11 +51,13 @@ pub(crate) struct SignUps {
     pub(crate) usage: Vec<(&'static str, Usage)>,
 }
 
+/// Where the stand-ins are.
 #[derive(Deserialize)]
-struct Sandbox {
-    graph: String,
-    login: String,
-    stripe: String,
+pub(crate) struct Sandbox {
+    pub(crate) graph: String,
+    pub(crate) login: String,
+    pub(crate) stripe: String,
+    pub(crate) mailchimp: String,
     control: String,
     ca_file: String,
 }
@@ -75,29 +81,37 @@ pub(crate) async fn measure(count: u32) -> anyhow::Result<SignUps> {
 struct Services {
     broker: Broker,
     sandbox: Program,
-    producer: Program,
-    billing: Program,
+    producer: Service,
+    consumers: Vec<Service>,
     http: reqwest::Client,
     control: String,
-    producer_status: String,
-    billing_status: String,
+}
+
+/// A process that says how far it is.
+struct Service {
+    name: &'static str,
+    program: Program,
+    status: String,
 }
 
 impl Services {
     async fn start(folder: &Path) -> anyhow::Result<Self> {
         let broker = Broker::start(folder).await?;
-        let mut command = ours("usher-sandbox")?;
-        command.args(SANDBOX).arg("--ca-file").arg(folder.join("ca.pem"));
-        let mut sandbox = Program::start("usher-sandbox", command, folder)?;
+        let mut stand_ins = ours("usher-sandbox")?;
+        stand_ins.args(SANDBOX).arg("--ca-file").arg(folder.join("ca.pem"));
+        let mut sandbox = Program::start("usher-sandbox", stand_ins, folder)?;
         let addresses: Sandbox = sandbox.announcement().await?;
-        let service = |name| service(name, &broker.connection_string, &addresses);
-        let (producer, producer_status) = start_producer(service("usher-producer")?, folder).await?;
-        let (billing, billing_status) =
-            start_billing(service("usher-billing")?, &addresses.stripe, folder).await?;
+        let service = |name, app| command(name, app, &broker.connection_string, &addresses);
+        let producer = start_producer(service("usher-producer", PRODUCER)?, folder).await?;
+        let mut consumers = Vec::new();
+        for consumer in consumers::all(&addresses, folder)? {
+            let mut command = service(consumer.program, consumer.app)?;
+            command.envs(consumer.settings);
+            consumers.push(Service::start(consumer.program, command, folder).await?);
+        }
         // A proxy in the environment is meant for the world outside.
         let http = reqwest::Client::builder().no_proxy().build()?;
-        let control = addresses.control;
-        Ok(Self { broker, sandbox, producer, billing, http, control, producer_status, billing_status })
+        Ok(Self { broker, sandbox, producer, consumers, http, control: addresses.control })
     }
 
     /// Makes the sign-ups; counts the time from the first one that the producer sees to the last effect.
@@ -107,9 +121,11 @@ impl Services {
         let order = self.http.post(control).body(order.to_string());
         order.send().await.and_then(reqwest::Response::error_for_status).context("no sign-ups were made")?;
         let deadline = Instant::now() + AT_MOST;
-        self.reaches(&self.producer_status, "recognised", 1, deadline).await?;
+        self.reaches(&self.producer, "recognised", 1, deadline).await?;
         let since = Instant::now();
-        self.reaches(&self.billing_status, "completed", count, deadline).await?;
+        for consumer in &self.consumers {
+            self.reaches(consumer, "completed", count, deadline).await?;
+        }
         let took = since.elapsed();
         let effects: Effects = self.get(&format!("{}/_effects", self.control)).await?;
         if !effects.all_exact() {
@@ -118,15 +134,15 @@ impl Services {
         Ok(took)
     }
 
-    async fn reaches(&self, url: &str, what: &str, least: u64, deadline: Instant) -> anyhow::Result<()> {
+    async fn reaches(&self, of: &Service, what: &str, least: u64, deadline: Instant) -> anyhow::Result<()> {
         loop {
-            let status: Status = self.get(url).await?;
+            let status: Status = self.get(&of.status).await?;
             let count = status.counts.get(what).copied().unwrap_or_default();
             if count >= least {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                bail!("{what} has come to {count} of {least} only: {status:?}");
+                bail!("{}: {what} has come to {count} of {least} only: {status:?}", of.name);
             }
             sleep(LOOK_EVERY).await;
         }
@@ -138,28 +154,40 @@ impl Services {
     }
 
     fn usage(&self) -> anyhow::Result<Vec<(&'static str, Usage)>> {
-        Ok(vec![
-            ("usher-broker", self.broker.program.usage()?),
-            ("usher-producer", self.producer.usage()?),
-            ("usher-billing", self.billing.usage()?),
-            ("usher-sandbox", self.sandbox.usage()?),
-        ])
+        let own = [&self.producer].into_iter().chain(&self.consumers).map(|it| (it.name, &it.program));
+        let local = [("usher-broker", &self.broker.program), ("usher-sandbox", &self.sandbox)];
+        local.into_iter().chain(own).map(|(name, program)| Ok((name, program.usage()?))).collect()
     }
 
     async fn stop(self) {
-        for program in [self.billing, self.producer, self.sandbox, self.broker.program] {
-            program.stop().await;
+        for service in self.consumers.into_iter().chain([self.producer]) {
+            service.program.stop().await;
         }
+        self.sandbox.stop().await;
+        self.broker.program.stop().await;
     }
 }
 
-fn service(name: &str, bus: &str, sandbox: &Sandbox) -> anyhow::Result<tokio::process::Command> {
+impl Service {
+    async fn start(name: &'static str, command: Command, folder: &Path) -> anyhow::Result<Self> {
+        let mut program = Program::start(name, command, folder)?;
+        let Health { health } = program.announcement().await?;
+        Ok(Self { name, program, status: format!("http://{health}/status") })
+    }
+}
+
+fn command(
+    name: &str,
+    (client_id, client_secret): consumers::App,
+    bus: &str,
+    sandbox: &Sandbox,
+) -> anyhow::Result<Command> {
     let mut command = ours(name)?;
     command.envs([
         ("SERVICEBUS_CONNECTION_STRING", bus),
         ("ENTRA_TENANT_ID", &TENANT_ID.to_string()),
-        ("ENTRA_CLIENT_ID", &CLIENT_ID.to_string()),
-        ("ENTRA_CLIENT_SECRET", CLIENT_SECRET),
+        ("ENTRA_CLIENT_ID", &client_id.to_string()),
+        ("ENTRA_CLIENT_SECRET", client_secret),
         ("ENTRA_AUTHORITY_HOST", &sandbox.login),
         ("GRAPH_ENDPOINT", &sandbox.graph),
         ("USHER_EXTRA_CA_FILE", &sandbox.ca_file),
@@ -168,39 +196,11 @@ fn service(name: &str, bus: &str, sandbox: &Sandbox) -> anyhow::Result<tokio::pr
     Ok(command)
 }
 
-async fn start_producer(
-    mut command: tokio::process::Command,
-    folder: &Path,
-) -> anyhow::Result<(Program, String)> {
+async fn start_producer(mut command: Command, folder: &Path) -> anyhow::Result<Service> {
     command
         .env("SIGNUP_ACTORS", SIGN_UP_APP_ID.to_string())
+        .env("EVENT_ATTRIBUTES", consumers::event_attributes())
         .env("CHECKPOINT", folder.join("checkpoint.json"))
         .envs([("START_FROM", "5m"), ("POLL_INTERVAL", "500ms")]);
-    start("usher-producer", command, folder).await
-}
-
-async fn start_billing(
-    mut command: tokio::process::Command,
-    stripe: &str,
-    folder: &Path,
-) -> anyhow::Result<(Program, String)> {
-    let attribute = stripe_customer_id_attribute();
-    command.envs([
-        ("STRIPE_SECRET_KEY", STRIPE_KEY),
-        ("STRIPE_API_BASE", stripe),
-        ("STRIPE_CUSTOMER_ID_ATTRIBUTE", &attribute),
-        ("CONCURRENCY", CONCURRENCY),
-    ]);
-    start("usher-billing", command, folder).await
-}
-
-/// Starts a service; returns also the address of its status.
-async fn start(
-    name: &str,
-    command: tokio::process::Command,
-    folder: &Path,
-) -> anyhow::Result<(Program, String)> {
-    let mut program = Program::start(name, command, folder)?;
-    let Health { health } = program.announcement().await?;
-    Ok((program, format!("http://{health}/status")))
+    Service::start("usher-producer", command, folder).await
 }

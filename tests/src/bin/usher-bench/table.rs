@@ -3,8 +3,10 @@
 use std::fmt::Write;
 
 use crate::{
-    Sizes, machine,
-    sign_ups::{self, SignUps},
+    Sizes,
+    consumers::CONCURRENCY,
+    machine,
+    sign_ups::SignUps,
     throughput::{IN_HAND, Series, Throughput},
 };
 
@@ -12,7 +14,7 @@ use crate::{
 pub(crate) fn of(sizes: Sizes, throughput: &Throughput, sign_ups: &SignUps) -> String {
     let mut table = Table::default();
     compare(&mut table, throughput);
-    table.row("sign-ups a second, audit log to Stripe and back", &thousands(sign_ups.per_second), "", "");
+    table.row("sign-ups a second, audit log through all four consumers", &thousands(sign_ups.per_second), "", "");
     table.row("memory: broker with that backlog", &mebibytes(throughput.broker.peak_bytes), "", "");
     for (name, usage) in &sign_ups.usage {
         table.row(&format!("memory: {name}, sign-ups end to end"), &mebibytes(usage.peak_bytes), "", "");
@@ -38,14 +40,13 @@ fn compare(table: &mut Table, throughput: &Throughput) {
 
 fn notes(sizes: Sizes) -> String {
     let Sizes { messages, sdk_messages, runs, sign_ups } = sizes;
-    let concurrency = sign_ups::CONCURRENCY;
     format!(
         "On {facts}. Command: `make bench`. Memory is the peak resident set; CPU is user and system time.\n\
          Consumers: a handler that does nothing, peek-lock, up to {IN_HAND} messages in hand, each completed on its own; \
          medians of {runs} runs in turns, {messages} messages a run (SDK: {sdk_messages}), from one broker process that syncs \
          to disk.\n\
-         Sign-ups: {sign_ups} at once, stand-ins for Entra and Stripe on the same machine that answer at once and do not \
-         throttle, {concurrency} in work at a time.\n",
+         Sign-ups: {sign_ups} at once, stand-ins for Entra, Stripe and Mailchimp on the same machine that answer at once and do not \
+         throttle, {CONCURRENCY} in work at a time in each consumer.\n",
         facts = machine::facts(),
     )
 }
