@@ -44,6 +44,9 @@ use progress::Progress;
 use recognise::recognise;
 use schedule::Schedule;
 
+/// How many sign-ups are read and published together: ten requests to Graph, and little to hold in memory however long
+/// the page.
+const AT_ONCE: usize = 10 * usher_entra::BATCH_SIZE;
 /// How long a poll may go on once we are told to stop. What it then leaves undone is repeated by the next run.
 const DRAIN: Duration = Duration::from_secs(3);
 
@@ -197,7 +200,10 @@ impl Producer {
             self.progress.recognised(sign_ups.len());
         }
         self.progress.look_for_actors(self.checkpoint.recognised_by == self.policy.actors);
-        self.hand_on(sign_ups).await
+        for sign_ups in sign_ups.chunks(AT_ONCE) {
+            self.hand_on(sign_ups.to_vec()).await?;
+        }
+        Ok(())
     }
 
     /// Looks again for the users that are due. Each attempt makes the next one later, whatever comes of it.

@@ -45,8 +45,10 @@ pub struct AuditPage {
 }
 
 #[derive(Deserialize)]
-struct Page {
-    value: Vec<Box<RawValue>>,
+struct Page<'a> {
+    /// Borrowed: a page is megabytes.
+    #[serde(borrow)]
+    value: Vec<&'a RawValue>,
     #[serde(rename = "@odata.nextLink", default)]
     next: Option<String>,
 }
@@ -97,7 +99,7 @@ fn timestamp(time: OffsetDateTime) -> String {
 impl AuditPage {
     /// Reads the page that `link` led to; one that leads back to itself would never end.
     fn read(body: &[u8], link: &AuditLink) -> Result<Self, GraphError> {
-        let page: Page = serde_json::from_slice(body)
+        let page: Page<'_> = serde_json::from_slice(body)
             .map_err(|_| GraphError::Unreadable { at: "a page of the log".to_owned() })?;
         if page.next.as_ref() == Some(&link.0) {
             return Err(GraphError::Unreadable { at: "@odata.nextLink".to_owned() });

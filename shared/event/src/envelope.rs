@@ -1,5 +1,7 @@
 //! The CloudEvents envelope: written, read, and checked against its data.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -29,19 +31,23 @@ pub struct Event {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Envelope<Data> {
-    specversion: String,
-    #[serde(rename = "type")]
-    kind: String,
-    source: String,
-    id: String,
-    subject: String,
+struct Envelope<'a, Data> {
+    #[serde(borrow)]
+    specversion: Cow<'a, str>,
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    source: Cow<'a, str>,
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    subject: Cow<'a, str>,
     #[serde(with = "time::serde::rfc3339")]
     time: OffsetDateTime,
-    #[serde(default)]
-    datacontenttype: Option<String>,
-    #[serde(default)]
-    dataschema: Option<String>,
+    #[serde(default, borrow)]
+    datacontenttype: Option<Cow<'a, str>>,
+    #[serde(default, borrow)]
+    dataschema: Option<Cow<'a, str>>,
     data: Data,
 }
 
@@ -61,14 +67,14 @@ impl Event {
     /// The body of the message that carries it.
     pub fn to_json(&self) -> Vec<u8> {
         let envelope = Envelope {
-            specversion: SPEC_VERSION.to_owned(),
-            kind: EVENT_TYPE.to_owned(),
-            source: source(self.data.tenant_id),
-            id: self.id.to_string(),
-            subject: self.data.user_id.to_string(),
+            specversion: SPEC_VERSION.into(),
+            kind: EVENT_TYPE.into(),
+            source: source(self.data.tenant_id).into(),
+            id: self.id.to_string().into(),
+            subject: self.data.user_id.to_string().into(),
             time: self.data.signed_up_at,
-            datacontenttype: Some(DATA_CONTENT_TYPE.to_owned()),
-            dataschema: Some(DATA_SCHEMA.to_owned()),
+            datacontenttype: Some(DATA_CONTENT_TYPE.into()),
+            dataschema: Some(DATA_SCHEMA.into()),
             data: &self.data,
         };
         serde_json::to_vec(&envelope).expect("strings, numbers and maps with text keys always serialise")
@@ -79,7 +85,7 @@ impl Event {
     /// # Errors
     /// [`EventError`] says which part can't be read, and never what stands there.
     pub fn from_json(body: &[u8]) -> Result<Self, EventError> {
-        let envelope: Envelope<UserSignedUp> = serde_json::from_slice(body).or_else(|_| explain(body))?;
+        let envelope: Envelope<'_, UserSignedUp> = serde_json::from_slice(body).or_else(|_| explain(body))?;
         check_kind(&envelope.kind)?;
         let event = Self::new(envelope.data);
         let consistent =
@@ -107,7 +113,7 @@ fn check_kind(kind: &str) -> Result<(), EventError> {
 
 /// Reads once more what could not be read, now keeping track of the place. An event of another kind is told as
 /// such, whatever else is unlike ours in it.
-fn explain(body: &[u8]) -> Result<Envelope<UserSignedUp>, EventError> {
+fn explain(body: &[u8]) -> Result<Envelope<'_, UserSignedUp>, EventError> {
     check_kind(&decode::<Kind>(body)?.kind)?;
     decode(body)
 }

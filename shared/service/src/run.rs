@@ -3,7 +3,7 @@
 use std::{ffi::OsString, future::Future, process::ExitCode};
 
 use clap::{ArgMatches, Command, Parser, error::ErrorKind};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::{Failure, Shutdown, exit::SETTINGS, wrong_setting};
 
@@ -36,7 +36,7 @@ where
     };
     let ended = start(name).and_then(|(runtime, telemetry)| {
         let ended = runtime.block_on(until_done(settings, work));
-        // Reading standard input can't be interrupted: don't wait for the thread that does.
+        // What still runs on a thread of its own, a DNS look-up for instance, is nobody's any more: don't wait for it.
         runtime.shutdown_background();
         telemetry.flush();
         ended
@@ -54,7 +54,8 @@ fn start(name: &'static str) -> Result<(Runtime, usher_telemetry::Telemetry), Fa
     // An error means that a provider is installed already, which serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let telemetry = usher_telemetry::init(name).map_err(|e| Failure::setting(e.setting(), e))?;
-    let runtime = Runtime::new().map_err(|e| Failure::Unavailable(format!("no threads to run on: {e}")))?;
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Failure::Unavailable(format!("no reactor to wait with: {e}")))?;
     Ok((runtime, telemetry))
 }
 

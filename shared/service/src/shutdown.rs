@@ -1,8 +1,8 @@
 //! When to stop: SIGTERM, SIGINT, or the end of whoever started us.
 
-use std::future::Future;
+use std::{future::Future, os::fd::AsFd};
 
-use tokio::{io::AsyncReadExt, signal::unix::SignalKind};
+use tokio::{io::AsyncReadExt, net::unix::pipe, signal::unix::SignalKind};
 use tokio_util::sync::CancellationToken;
 
 /// Set in a child's environment by `usher up`: the child then stops when its standard input closes, which
@@ -48,11 +48,19 @@ impl Shutdown {
     }
 }
 
+/// Returns when the other end of our standard input is closed; never if nobody asked for that.
 async fn parent_gone() {
     if std::env::var_os(STOP_WITH_PARENT).is_none() {
         return std::future::pending().await;
     }
-    let mut stdin = tokio::io::stdin();
+    // Without an end to watch there is no parent to outlive.
+    let Ok(mut parent) = standard_input() else { return std::future::pending().await };
     let mut ignored = [0; 64];
-    while matches!(stdin.read(&mut ignored).await, Ok(read) if read > 0) {}
+    while matches!(parent.read(&mut ignored).await, Ok(read) if read > 0) {}
+}
+
+/// Standard input, if it is a pipe: the reactor watches it. `tokio::io::stdin` would keep a thread in a read that
+/// nothing can interrupt.
+fn standard_input() -> std::io::Result<pipe::Receiver> {
+    pipe::Receiver::from_owned_fd(std::io::stdin().as_fd().try_clone_to_owned()?)
 }

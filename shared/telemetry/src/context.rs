@@ -51,14 +51,13 @@ fn parse(traceparent: &str, tracestate: Option<&str>) -> Option<SpanContext> {
     if !traceparent.split('-').map(str::len).take(4).eq([2, 32, 16, 2]) {
         return None;
     }
-    let carrier =
-        Carrier { traceparent: Some(traceparent.to_owned()), tracestate: tracestate.map(str::to_owned) };
-    let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &carrier);
+    let received = Received { traceparent, tracestate };
+    let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &received);
     let remote = context.span().span_context().clone();
     remote.is_valid().then_some(remote)
 }
 
-/// The two values on their way into or out of a message.
+/// The two values on their way into a message.
 #[derive(Default)]
 struct Carrier {
     traceparent: Option<String>,
@@ -75,11 +74,17 @@ impl Injector for Carrier {
     }
 }
 
-impl Extractor for Carrier {
+/// The two values as a message brought them.
+struct Received<'a> {
+    traceparent: &'a str,
+    tracestate: Option<&'a str>,
+}
+
+impl Extractor for Received<'_> {
     fn get(&self, key: &str) -> Option<&str> {
         match key {
-            "traceparent" => self.traceparent.as_deref(),
-            "tracestate" => self.tracestate.as_deref(),
+            "traceparent" => Some(self.traceparent),
+            "tracestate" => self.tracestate,
             _ => None,
         }
     }

@@ -2,15 +2,17 @@
 
 use std::fmt::{self, Debug};
 
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::{Deserializer, Map, Value};
 use tracing::{
     Event, Subscriber,
     field::{Field, Visit},
 };
 use tracing_subscriber::{
+    field::RecordFields,
     fmt::{
         FmtContext, FormatEvent, FormatFields, FormattedFields, Layer,
-        format::{DefaultFields, Format, Full, JsonFields, Writer},
+        format::{DefaultFields, Format, Full, Writer},
         time::{FormatTime, SystemTime},
     },
     registry::LookupSpan,
@@ -25,12 +27,12 @@ const LONGEST_VALUE: usize = 1024;
 pub(crate) fn lines<S, W>(
     layer: Layer<S, DefaultFields, Format<Full>, W>,
     service: &'static str,
-) -> Layer<S, JsonFields, JsonLine, W>
+) -> Layer<S, SpanFields, JsonLine, W>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> tracing_subscriber::fmt::MakeWriter<'a> + 'static,
 {
-    layer.event_format(JsonLine { service }).fmt_fields(JsonFields::new())
+    layer.event_format(JsonLine { service }).fmt_fields(SpanFields)
 }
 
 pub(crate) struct JsonLine {
@@ -80,12 +82,74 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     for span in ctx.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
-        if let Some(fields) = span.extensions().get::<FormattedFields<N>>()
-            && let Ok(Value::Object(fields)) = serde_json::from_str(&fields.fields)
-        {
-            line.0.extend(fields);
+        if let Some(fields) = span.extensions().get::<FormattedFields<N>>() {
+            // As many objects as times that the span was told of fields.
+            let objects = Deserializer::from_str(&fields.fields).into_iter::<Map<_, _>>();
+            line.0.extend(objects.map_while(Result::ok).flatten());
         }
         line.put("span", span.name());
+    }
+}
+
+/// A span's fields as a JSON object. Written for every span, and few spans ever see a line: hence no detour by way of
+/// a map, as the library's own takes.
+pub(crate) struct SpanFields;
+
+impl<'writer> FormatFields<'writer> for SpanFields {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> fmt::Result {
+        let mut object = Object { writer, before: '{', written: Ok(()) };
+        fields.record(&mut object);
+        object.written?;
+        object.writer.write_str(if object.before == '{' { "{}" } else { "}" })
+    }
+}
+
+/// An object under way.
+struct Object<'writer> {
+    writer: Writer<'writer>,
+    /// What stands before the next field.
+    before: char,
+    written: fmt::Result,
+}
+
+impl Object<'_> {
+    fn put(&mut self, field: &Field, value: impl Serialize) {
+        // These are words to the exporter.
+        if self.written.is_ok() && !field.name().starts_with("otel.") {
+            self.written = self.write(field.name(), value);
+            self.before = ',';
+        }
+    }
+
+    fn write(&mut self, name: &str, value: impl Serialize) -> fmt::Result {
+        let value = serde_json::to_string(&value).map_err(|_| fmt::Error)?;
+        write!(self.writer, "{}\"{name}\":{value}", self.before)
+    }
+}
+
+impl Visit for Object<'_> {
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, value);
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field, value);
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, &value[..value.floor_char_boundary(LONGEST_VALUE)]);
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.record_str(field, &format!("{value:?}"));
     }
 }
 

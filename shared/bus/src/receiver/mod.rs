@@ -123,7 +123,9 @@ impl Receiver for ServiceBusReceiver {
             Ok(Ok(state)) => verdict(&self.entity, &settlement, &state),
             Ok(Err(_unanswered)) => {
                 let settlement = &settlement;
-                self.ask(|management| async move { management.settle(lock, settlement).await }).await
+                // Boxed, since it is large and rare: every settlement would carry its size.
+                Box::pin(self.ask(|management| async move { management.settle(lock, settlement).await }))
+                    .await
             }
             Err(_elapsed) => Err(BusError::Unavailable("no answer to a settlement in time".to_owned())),
         }

@@ -40,7 +40,7 @@ enum Command {
 #[derive(Clone, Copy, clap::Args)]
 pub(crate) struct Sizes {
     /// Messages through our consumer in each run
-    #[arg(long, default_value_t = 20_000, value_name = "N")]
+    #[arg(long, default_value_t = 50_000, value_name = "N")]
     messages: u32,
     /// Messages through the SDK's consumer in each run
     #[arg(long, default_value_t = 5_000, value_name = "N")]
