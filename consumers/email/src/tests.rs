@@ -203,7 +203,7 @@ async fn a_merge_field_holds_a_clean_text_or_is_left_out() {
     assert_eq!(email.handle(&event).await, Outcome::Done);
     let body = &asked.bodies(&Method::PUT)[0];
     let first = body["merge_fields"]["FNAME"].as_str().unwrap();
-    assert!(first.starts_with("AdaSubject: xaaa") && first.len() == 255, "{first}");
+    assert!(first.starts_with("Ada Subject: xaaa") && first.len() == 255, "{first}");
     assert_eq!(body["merge_fields"].get("LNAME"), None, "what is there must not be overwritten with nothing");
 }
 

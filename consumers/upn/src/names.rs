@@ -1,11 +1,10 @@
 //! A user's names, as far as they are names.
 
 use usher_entra::User;
+use usher_event::typed::{is_known, presentable};
 
 /// Graph's bound on a display name, in characters. <https://learn.microsoft.com/graph/api/resources/user>
 const LONGEST_DISPLAY_NAME: usize = 256;
-/// What External ID writes where the sign-up form did not ask for a display name.
-const UNKNOWN: &str = "unknown";
 
 /// One of a user's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,11 +62,6 @@ impl<'a> Names<'a> {
     }
 }
 
-fn is_known(name: &str) -> bool {
-    let name = name.trim();
-    !name.is_empty() && !name.eq_ignore_ascii_case(UNKNOWN)
-}
-
 fn is_name(name: &str) -> bool {
     is_known(name) && !name.chars().any(is_at)
 }
@@ -75,21 +69,6 @@ fn is_name(name: &str) -> bool {
 /// An @, also one of the wide and small ones that only look different.
 fn is_at(c: char) -> bool {
     c == '@' || any_ascii::any_ascii_char(c).contains('@')
-}
-
-/// A name on one line that shows as it reads.
-fn presentable(name: &str) -> String {
-    let words =
-        name.split_whitespace().map(|word| word.chars().filter(|c| !is_hidden(*c)).collect::<String>());
-    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-/// Control characters; marks and overrides of the direction of writing (Unicode's Bidi_Control); what has no width.
-/// The joiners U+200C and U+200D stay: Persian and Hindi spell with them.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        || matches!(c, '\u{00ad}' | '\u{200b}' | '\u{2060}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

@@ -7,11 +7,14 @@
 //! An event's id is derived from the tenant and the user: however often, and by whomever, a sign-up is
 //! published, it is the same event, and that is what makes every effect repeatable.
 
+mod attribute;
 mod envelope;
 mod error;
 mod id;
+pub mod typed;
 mod user_signed_up;
 
+pub use attribute::attribute_name;
 pub use envelope::{CONTENT_TYPE, EVENT_TYPE, Event, SUBJECT};
 pub use error::EventError;
 pub use id::EventId;
