@@ -5,8 +5,8 @@
 //! therefore all it takes for it to end with us, SIGKILL included, and letting go of it is how we ask it to stop.
 
 use std::{
-    fs::File,
-    io::{Read, Seek, SeekFrom},
+    fs::{File, OpenOptions},
+    io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     time::Duration,
@@ -23,18 +23,22 @@ use usher_service::Failure;
 
 use crate::{local::Variables, programs};
 
-/// How long a child may take to announce itself: a debug build that starts on a busy machine.
-const READY_WITHIN: Duration = Duration::from_secs(30);
+/// How long a child may take to announce itself: a debug build that starts on a busy machine, among vendors that fail.
+const READY_WITHIN: Duration = Duration::from_secs(60);
 /// How long a child may drain before it is killed: what orchestrators grant too.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 /// How much of the end of a log is shown when its writer died.
 const LOG_TAIL_BYTES: u64 = 4 * 1024;
 const LOG_TAIL_LINES: usize = 15;
 
+/// A child's exit code if what it depends on wasn't there: it may be when it is started again.
+const UNAVAILABLE: i32 = 69;
+
 /// Variables of ours that concern every child; the standard `OTEL_*` ones come on top.
 const HANDED_ON: [&str; 3] = ["USHER_LOG", "RUST_LOG", "RUST_BACKTRACE"];
 
-/// What to start.
+/// What to start, once or again.
+#[derive(Clone)]
 pub(crate) struct Plan {
     /// The program's name, which is also its log's.
     pub(crate) program: String,
@@ -54,13 +58,14 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// Starts it and waits for its announcement; its log goes to `logs`.
+    /// Starts it and waits for its announcement; its log goes to `logs`, after what an earlier life of it left there.
     ///
     /// # Errors
     /// The program isn't there, ends before it is ready, or takes too long; with the end of its log.
-    pub(crate) async fn start<A: DeserializeOwned>(plan: Plan, logs: &Path) -> Result<(Self, A), Failure> {
+    /// [`Failure::Unavailable`] if it misses what it depends on.
+    pub(crate) async fn start<A: DeserializeOwned>(plan: &Plan, logs: &Path) -> Result<(Self, A), Failure> {
         let log = logs.join(format!("{}.log", plan.program));
-        let mut process = spawn(&plan, &log)?;
+        let mut process = spawn(plan, &log)?;
         let stdin = process.stdin.take();
         let stdout = process.stdout.take().expect("it was asked for at the spawn");
         let mut lines = BufReader::new(stdout).lines();
@@ -68,7 +73,7 @@ impl Child {
         let drain = AbortOnDropHandle::new(tokio::spawn(async move {
             while let Ok(Some(_)) = lines.next_line().await {}
         }));
-        let mut child = Self { name: plan.program, process, stdin, log, _drain: drain };
+        let mut child = Self { name: plan.program.clone(), process, stdin, log, _drain: drain };
         match announced {
             Ok(Ok(Some(line))) => match serde_json::from_str(&line) {
                 Ok(announcement) => Ok((child, announcement)),
@@ -78,10 +83,14 @@ impl Child {
                 ))),
             },
             Ok(_) => {
-                child.stop().await;
-                Err(child.obituary("ended before it was ready"))
+                let status = child.end().await;
+                let obituary = child.obituary("ended before it was ready");
+                match status.and_then(|status| status.code()) {
+                    Some(UNAVAILABLE) => Err(Failure::Unavailable(obituary)),
+                    _ => Err(Failure::Negative(obituary)),
+                }
             }
-            Err(_) => Err(child.obituary("was not ready in time")),
+            Err(_) => Err(Failure::Negative(child.obituary("was not ready in time"))),
         }
     }
 
@@ -90,34 +99,49 @@ impl Child {
     pub(crate) fn check(&mut self) -> Result<(), Failure> {
         match self.process.try_wait() {
             Ok(None) => Ok(()),
-            Ok(Some(status)) => Err(self.obituary(&format!("ended by itself ({})", said(status)))),
+            Ok(Some(status)) => {
+                Err(Failure::Negative(self.obituary(&format!("ended by itself ({})", said(status)))))
+            }
             Err(e) => Err(Failure::Other(anyhow::anyhow!("can't tell whether {} is alive: {e}", self.name))),
         }
     }
 
-    /// Asks it to stop and waits until it has; kills it if it takes too long. Says whether it ended well.
-    pub(crate) async fn stop(&mut self) -> bool {
+    /// Kills it at once, without a word (SIGKILL), and waits until it is gone.
+    ///
+    /// # Errors
+    /// If it had ended before.
+    pub(crate) async fn kill(&mut self) -> Result<(), Failure> {
+        self.check()?;
+        let killed = self.process.kill().await;
+        killed.map_err(|e| Failure::Other(anyhow::anyhow!("{} can't be killed: {e}", self.name)))
+    }
+
+    /// Asks it to stop and waits until it has; kills it if it takes too long.
+    pub(crate) async fn stop(&mut self) {
+        self.end().await;
+    }
+
+    /// As [`Child::stop`]; says how it ended if it did so in time.
+    async fn end(&mut self) -> Option<ExitStatus> {
         drop(self.stdin.take());
         match timeout(STOP_WITHIN, self.process.wait()).await {
-            Ok(ended) => ended.is_ok_and(|status| status.success()),
+            Ok(ended) => ended.ok(),
             Err(_) => {
                 tracing::warn!(child = self.name, "did not stop in time and is killed");
                 let _ = self.process.kill().await;
-                false
+                None
             }
         }
     }
 
-    fn obituary(&self, what: &str) -> Failure {
-        let log = self.log.display();
-        Failure::Negative(format!("{} {what}. The end of {log}:\n{}", self.name, tail(&self.log)))
+    fn obituary(&self, what: &str) -> String {
+        format!("{} {what}. The end of {}:\n{}", self.name, self.log.display(), tail(&self.log))
     }
 }
 
 fn spawn(plan: &Plan, log: &Path) -> Result<tokio::process::Child, Failure> {
     let program = programs::find(&plan.program)?;
-    let unusable =
-        |e: std::io::Error| Failure::Unavailable(format!("{} can't be started: {e}", plan.program));
+    let unusable = |e: io::Error| Failure::Unavailable(format!("{} can't be started: {e}", plan.program));
     Command::new(program)
         .args(&plan.args)
         .env_clear()
@@ -126,7 +150,7 @@ fn spawn(plan: &Plan, log: &Path) -> Result<tokio::process::Child, Failure> {
         .env("USHER_STOP_WITH_PARENT", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(File::create(log).map_err(unusable)?)
+        .stderr(OpenOptions::new().create(true).append(true).open(log).map_err(unusable)?)
         .kill_on_drop(true)
         .spawn()
         .map_err(unusable)
@@ -143,7 +167,7 @@ fn said(status: ExitStatus) -> String {
 
 /// The last lines of a log; empty if it can't be read, since it is shown beside something worse.
 fn tail(log: &Path) -> String {
-    let read = || -> std::io::Result<Vec<u8>> {
+    let read = || -> io::Result<Vec<u8>> {
         let mut file = File::open(log)?;
         let length = file.metadata()?.len();
         file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL_BYTES)))?;

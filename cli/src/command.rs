@@ -9,7 +9,7 @@ use usher_service::{Failure, Shutdown};
 use crate::{dlq, up};
 
 /// Usher shows every new customer to their seats: it turns each sign-up in a Microsoft Entra External ID tenant
-/// into one message, from which Stripe and others are served.
+/// into one message, from which Stripe, Mailchimp, groups and user names are served.
 #[derive(Parser)]
 #[command(name = "usher", version, after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -21,6 +21,7 @@ const EXAMPLES: &str = "\
 Examples:
   usher up                        25 sign-ups through all of it, on this machine
   usher up --keep                 the same, and it stays up to be looked at
+  usher up --chaos                the same, while vendors fail and services are killed
   usher dlq list billing          what billing could not do
   usher dlq show billing 7        all about one of them
   usher completions bash > ~/.local/share/bash-completion/completions/usher

@@ -4,10 +4,13 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpListener,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::RwLock,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -16,13 +19,19 @@ use tempfile::TempDir;
 /// How long anything here may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The consumers' programs, in the order in which they are started.
+const CONSUMERS: [&str; 4] = ["usher-billing", "usher-email", "usher-birthrights", "usher-upn"];
+/// What a service says that has started.
+const HEALTHY: &str = r#"{"health":"127.0.0.1:1"}"#;
+
 /// A folder with `usher` in it and such other programs as a test puts there.
 struct House(TempDir);
 
 impl House {
     fn new() -> Self {
-        let house = Self(tempfile::tempdir().unwrap());
-        fs::copy(env!("CARGO_BIN_EXE_usher"), house.path("usher")).unwrap();
+        // On the disk that holds the binary, so that it need not be copied.
+        let house = Self(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
+        fs::hard_link(env!("CARGO_BIN_EXE_usher"), house.path("usher")).unwrap();
         house
     }
 
@@ -32,10 +41,17 @@ impl House {
 
     /// Puts a program there that runs a script.
     fn with(self, name: &str, script: &str) -> Self {
+        self.put(name, script);
+        self
+    }
+
+    /// In place of any of this name, which may be running.
+    fn put(&self, name: &str, script: &str) {
         let path = self.path(name);
+        let _nobody_forks = FORKS.write().unwrap();
+        let _ = fs::remove_file(&path);
         fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        self
     }
 
     /// One that announces itself, and notes when it was told to stop.
@@ -51,17 +67,42 @@ impl House {
     }
 
     fn run(&self, args: &[&str]) -> Output {
-        self.usher(args).output().unwrap()
+        output(&mut self.usher(args))
     }
 
     /// With a broker and stand-ins that do nothing, and a producer that does this.
     fn with_producer(self, script: &str) -> Self {
-        let sandbox = r#"{"graph":"http://127.0.0.1:1","login":"https://127.0.0.1:1","stripe":"http://127.0.0.1:1","control":"http://127.0.0.1:1","ca_file":"ca.pem"}"#;
-        self.with_service("usher-broker", r#"{"amqp":"127.0.0.1:1","health":"127.0.0.1:1"}"#)
-            .with_service("usher-sandbox", sandbox)
-            .with_service("usher-billing", r#"{"health":"127.0.0.1:1"}"#)
-            .with("usher-producer", script)
+        let house = self
+            .with_service("usher-broker", r#"{"amqp":"127.0.0.1:1","health":"127.0.0.1:1"}"#)
+            .with_control("http://127.0.0.1:1")
+            .with("usher-producer", script);
+        CONSUMERS.into_iter().fold(house, |house, consumer| house.with_service(consumer, HEALTHY))
     }
+
+    /// With stand-ins that do nothing, and whose control is there.
+    fn with_control(self, url: &str) -> Self {
+        let sandbox = r#"{"graph":"http://127.0.0.1:1","login":"https://127.0.0.1:1","stripe":"http://127.0.0.1:1","mailchimp":"http://127.0.0.1:1","ca_file":"ca.pem","control":"#;
+        self.with_service("usher-sandbox", &format!("{sandbox}\"{url}\"}}"))
+    }
+
+    /// With all of it, and a producer that does nothing either.
+    fn with_all(self) -> Self {
+        self.with_producer("").with_service("usher-producer", HEALTHY)
+    }
+}
+
+/// A program can't be started while somebody has it open to write. A process that forks at that moment has it open too,
+/// until it becomes another: so nobody forks while a program is written.
+static FORKS: RwLock<()> = RwLock::new(());
+
+fn spawn(command: &mut Command) -> Child {
+    let _nobody_writes = FORKS.read().unwrap();
+    command.spawn().unwrap()
+}
+
+fn output(command: &mut Command) -> Output {
+    let started = spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()));
+    started.wait_with_output().unwrap()
 }
 
 fn code(output: &Output) -> Option<i32> {
@@ -82,15 +123,15 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// Starts `usher up` and waits until it has printed its first line.
 fn up(house: &House) -> Child {
-    let mut usher =
-        house.usher(&["up", "--signups", "1"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut usher = house.usher(&["up", "--signups", "1"]);
+    let mut usher = spawn(usher.stdout(Stdio::piped()).stderr(Stdio::piped()));
     let mut line = String::new();
     BufReader::new(usher.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     usher
 }
 
 fn send(signal: &str, process: &Child) {
-    assert!(Command::new("kill").args([signal, &process.id().to_string()]).status().unwrap().success());
+    assert!(output(Command::new("kill").args([signal, &process.id().to_string()])).status.success());
 }
 
 #[test]
@@ -114,7 +155,7 @@ fn what_is_wrong_on_the_command_line_exits_with_64() {
 #[test]
 fn a_bad_log_filter_is_a_wrong_setting() {
     let house = House::new();
-    let output = house.usher(&["completions", "bash"]).env("USHER_LOG", "usher=loud").output().unwrap();
+    let output = output(house.usher(&["completions", "bash"]).env("USHER_LOG", "usher=loud"));
     assert_eq!(code(&output), Some(64));
     assert!(text(&output.stderr).contains("USHER_LOG"));
 }
@@ -154,46 +195,103 @@ fn a_child_that_dies_later_ends_the_run_too() {
     let output = house.run(&["up"]);
     assert_eq!(code(&output), Some(1));
     assert!(text(&output.stderr).contains("ended by itself (exit code 3)"), "{}", text(&output.stderr));
-    stopped(&house, &["usher-broker", "usher-sandbox", "usher-billing"]);
+    stopped(&house, &["usher-broker", "usher-sandbox"]);
+    stopped(&house, &CONSUMERS);
 }
 
 #[test]
 fn ctrl_c_stops_every_child_before_we_end() {
-    let house = House::new().with_producer("");
-    let house = house.with_service("usher-producer", r#"{"health":"127.0.0.1:1"}"#);
+    let house = House::new().with_all();
     let usher = up(&house);
-    eventually("billing starts", || exists(&house, ".usher/last/billing.env"));
+    eventually("the last consumer starts", || exists(&house, ".usher/last/upn.env"));
     send("-INT", &usher);
     let output = usher.wait_with_output().unwrap();
     assert_eq!(code(&output), Some(1));
-    for program in ["usher-broker", "usher-sandbox", "usher-producer", "usher-billing"] {
+    for program in ["usher-broker", "usher-sandbox", "usher-producer"].iter().chain(&CONSUMERS) {
         assert!(exists(&house, &format!("{program}.stopped")), "{program}");
     }
 }
 
 #[test]
 fn children_end_even_if_we_are_killed() {
-    let house = House::new().with_producer("");
-    let house = house.with_service("usher-producer", r#"{"health":"127.0.0.1:1"}"#);
+    let house = House::new().with_all();
     let mut usher = up(&house);
-    eventually("billing starts", || exists(&house, ".usher/last/billing.env"));
+    eventually("the last consumer starts", || exists(&house, ".usher/last/upn.env"));
     send("-KILL", &usher);
     usher.wait().unwrap();
-    stopped(&house, &["usher-broker", "usher-sandbox", "usher-producer", "usher-billing"]);
+    stopped(&house, &["usher-broker", "usher-sandbox", "usher-producer"]);
+    stopped(&house, &CONSUMERS);
 }
 
 #[test]
 fn replay_becomes_the_consumer_with_the_settings_of_the_run_that_goes_on() {
-    let house = House::new().with_producer("");
-    let house = house.with_service("usher-producer", r#"{"health":"127.0.0.1:1"}"#);
+    let house = House::new().with_all();
     let usher = up(&house);
-    eventually("billing starts", || exists(&house, ".usher/last/billing.env"));
-    let house = house.with("usher-billing", "echo \"$@\" $STRIPE_SECRET_KEY\nexit 5");
-    let output = house.run(&["dlq", "replay", "billing", "--", "--reason", "StripeRejected"]);
-    assert_eq!(code(&output), Some(5), "{}", text(&output.stderr));
-    assert_eq!(text(&output.stdout), "replay --reason StripeRejected sk_test_sandbox\n");
+    eventually("the last consumer starts", || exists(&house, ".usher/last/upn.env"));
+    for (consumer, of_its_own) in [
+        ("billing", "sk_test_sandbox  "),
+        ("email", " 00000000000000000000000000000001-us1 "),
+        ("birthrights", "  birthrights.toml"),
+        ("upn", "  "),
+    ] {
+        let script = "echo \"$@\" \"$STRIPE_SECRET_KEY $MAILCHIMP_API_KEY ${BIRTHRIGHTS_RULES##*/}\"\nexit 5";
+        let program = format!("usher-{consumer}");
+        house.put(&program, script);
+        let output = house.run(&["dlq", "replay", consumer, "--", "--reason", "Any"]);
+        assert_eq!(code(&output), Some(5), "{}", text(&output.stderr));
+        assert_eq!(text(&output.stdout), format!("replay --reason Any {of_its_own}\n"));
+    }
     send("-INT", &usher);
     usher.wait_with_output().unwrap();
+}
+
+#[test]
+fn what_chaos_kills_is_started_again() {
+    let house = House::new().with_all().with_control(&control());
+    for service in ["usher-broker", "usher-producer"].iter().chain(&CONSUMERS) {
+        let started = house.path("started");
+        let announcement = r#"{"amqp":"127.0.0.1:1","health":"127.0.0.1:1"}"#;
+        let script =
+            format!("echo {service} >> '{}'\necho '{announcement}'\ncat > /dev/null", started.display());
+        house.put(service, &script);
+    }
+    let mut usher = house.usher(&["up", "--signups", "1", "--chaos", "--seed", "7"]);
+    let usher = spawn(usher.stdout(Stdio::piped()).stderr(Stdio::piped()));
+    eventually("services that were killed start again", || {
+        fs::read_to_string(house.path("started")).is_ok_and(|started| started.lines().count() >= 6 + 2)
+    });
+    send("-INT", &usher);
+    let output = usher.wait_with_output().unwrap();
+    assert!(text(&output.stdout).starts_with("1 sign-ups and chaos, seed 7;"), "{}", text(&output.stdout));
+    assert!(text(&output.stderr).contains("stopped before the end"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_service_that_dies_without_being_killed_ends_a_run_with_chaos_too() {
+    let house = House::new().with_all().with_control(&control());
+    let house = house.with("usher-upn", &format!("echo '{HEALTHY}'\nexit 3"));
+    let output = house.run(&["up", "--chaos"]);
+    assert_eq!(code(&output), Some(1));
+    assert!(
+        text(&output.stderr).contains("usher-upn ended by itself (exit code 3)"),
+        "{}",
+        text(&output.stderr)
+    );
+    stopped(&house, &["usher-broker", "usher-sandbox", "usher-producer"]);
+}
+
+/// The address of something that takes every order.
+fn control() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            // However the connection ends, it is the client's business.
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+        }
+    });
+    format!("http://{address}")
 }
 
 fn exists(house: &House, name: &str) -> bool {

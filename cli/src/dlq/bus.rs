@@ -14,6 +14,8 @@ use crate::{
 };
 
 pub(crate) const CONNECTION_STRING: &str = "SERVICEBUS_CONNECTION_STRING";
+/// The topic of a run on this machine.
+const TOPIC: &str = "user-signups";
 
 /// An open dead-letter queue.
 pub(crate) struct DeadLetters {
@@ -76,6 +78,11 @@ pub(crate) async fn letters(connection_string: &str, consumer: Consumer) -> Resu
     read
 }
 
+/// A consumer's subscription on a broker that runs here.
+pub(crate) fn queue(consumer: Consumer) -> Entity {
+    Entity::subscription(TOPIC, consumer.name())
+}
+
 async fn open(
     settings: &BusSettings,
     extra_ca: Option<&Path>,
@@ -121,14 +128,9 @@ fn settings(connection_string: &str) -> BusSettings {
         settings: T,
     }
     let text = format!("--servicebus-connection-string={connection_string}");
+    let topic = format!("--servicebus-topic={TOPIC}");
     // What the environment says of another broker is overruled.
-    let all = [
-        "usher",
-        &text,
-        "--servicebus-namespace=",
-        "--servicebus-topic=user-signups",
-        "--servicebus-transport=amqp",
-    ];
+    let all = ["usher", &text, "--servicebus-namespace=", &topic, "--servicebus-transport=amqp"];
     Only::parse_from(all).settings
 }
 

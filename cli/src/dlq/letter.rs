@@ -6,7 +6,7 @@ use usher_bus::Peeked;
 use usher_event::{Event, property};
 
 /// What a list says of a dead letter.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Letter {
     /// Its place in the queue.

@@ -71,7 +71,10 @@ pub(crate) async fn run(args: DlqArgs, shutdown: Shutdown) -> Result<(), Failure
     }
 }
 
-pub(crate) use self::{bus::letters, letter::Letter};
+pub(crate) use self::{
+    bus::{letters, queue},
+    letter::Letter,
+};
 
 /// What a failure of the bus means for a command.
 pub(crate) fn failure(error: BusError) -> Failure {

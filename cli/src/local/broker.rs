@@ -6,11 +6,16 @@ use usher_service::Failure;
 use super::{Folder, Variables};
 use crate::child::{Child, Plan};
 
+/// A free port.
+pub(crate) const ANY_PORT: &str = "127.0.0.1:0";
+
 /// Where a broker that has just started listens.
 #[derive(Debug, Deserialize)]
 pub(crate) struct BrokerAddress {
     /// `ADDR:PORT` of AMQP.
     pub(crate) amqp: String,
+    /// `ADDR:PORT` of its status.
+    pub(crate) health: String,
 }
 
 impl BrokerAddress {
@@ -23,19 +28,20 @@ impl BrokerAddress {
     }
 }
 
+/// A broker on the folder's data, listening on `ADDR:PORT`.
+pub(crate) fn broker_plan(folder: &Folder, listen: &str) -> Plan {
+    let data = folder.broker().display().to_string();
+    Plan {
+        program: "usher-broker".to_owned(),
+        args: ["--listen", listen, "--data", &data].map(str::to_owned).into(),
+        environment: Variables::default().and([("HEALTH_ADDR", ANY_PORT)]),
+    }
+}
+
 /// Starts a broker on the folder's data.
 ///
 /// # Errors
 /// As [`Child::start`].
 pub(crate) async fn start_broker(folder: &Folder) -> Result<(Child, BrokerAddress), Failure> {
-    let plan = Plan {
-        program: "usher-broker".to_owned(),
-        args: ["--listen", "127.0.0.1:0", "--data"]
-            .map(str::to_owned)
-            .into_iter()
-            .chain([folder.broker().display().to_string()])
-            .collect(),
-        environment: Variables::default(),
-    };
-    Child::start(plan, &folder.logs()).await
+    Child::start(&broker_plan(folder, ANY_PORT), &folder.logs()).await
 }

@@ -14,7 +14,7 @@ use std::{
 
 use usher_service::Failure;
 
-pub(crate) use broker::start_broker;
+pub(crate) use broker::{ANY_PORT, BrokerAddress, broker_plan, start_broker};
 pub(crate) use variables::Variables;
 
 use crate::consumers::Consumer;

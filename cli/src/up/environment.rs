@@ -2,21 +2,43 @@
 
 use serde::Deserialize;
 
-use crate::{consumers::Consumer, local::Variables};
+use crate::{
+    consumers::Consumer,
+    local::{ANY_PORT, Variables},
+};
 
 /// How often the producer looks: the audit log allows 5 requests in 10 s, and a look may take two pages.
 const POLL_INTERVAL: &str = "3s";
 /// How far before its own start the producer begins to look: the sign-ups begin with the stand-ins' start.
 const START_FROM: &str = "5m";
+/// The stand-in for Stripe takes as many calls a second as Stripe does in live mode. By the look of its key, billing
+/// would keep to test mode.
+const STRIPE_CALLS_PER_SECOND: &str = "80";
 
 /// The stand-in tenant and its keys, as `usher-sandbox` has them. They open nothing else.
 const TENANT_ID: &str = "7e2a0000-0000-4000-8000-000000000001";
-const CLIENT_ID: &str = "c11e0000-0000-4000-8000-000000000001";
-const CLIENT_SECRET: &str = "sandbox~client-secret";
 const SIGN_UP_APP_ID: &str = "0000000a-0000-4000-8000-000000000001";
+const UPN_DOMAIN: &str = "seats.example";
+const CONSENT_ATTRIBUTE: &str = "extension_b2ce0000000040008000000000000001_MarketingConsent";
 const STRIPE_KEY: &str = "sk_test_sandbox";
 const STRIPE_CUSTOMER_ID_ATTRIBUTE: &str = "extension_b2ce0000000040008000000000000001_StripeCustomerId";
-const CONSENT_ATTRIBUTE: &str = "extension_b2ce0000000040008000000000000001_MarketingConsent";
+const MAILCHIMP_KEY: &str = "00000000000000000000000000000001-us1";
+const MAILCHIMP_LIST_ID: &str = "5ea7500001";
+const MAILCHIMP_WELCOME_TAG: &str = "usher-welcome";
+/// The rules that give the stand-in tenant's birthrights.
+pub(crate) const RULES: &str = include_str!("../../../local/sandbox/rules.toml");
+
+/// Who a service is to Graph: an app registration of its own, with a quota of its own and the least that it needs.
+struct App {
+    id: &'static str,
+    secret: &'static str,
+}
+
+const PRODUCER: App = App { id: "c11e0000-0000-4000-8000-000000000002", secret: "sandbox~producer-secret" };
+const BILLING: App = App { id: "c11e0000-0000-4000-8000-000000000003", secret: "sandbox~billing-secret" };
+const BIRTHRIGHTS: App =
+    App { id: "c11e0000-0000-4000-8000-000000000004", secret: "sandbox~birthrights-secret" };
+const UPN: App = App { id: "c11e0000-0000-4000-8000-000000000005", secret: "sandbox~upn-secret" };
 
 /// Where the stand-ins listen.
 #[derive(Debug, Deserialize)]
@@ -24,6 +46,7 @@ pub(crate) struct SandboxAddress {
     graph: String,
     login: String,
     stripe: String,
+    mailchimp: String,
     /// Where faults are ordered and the ledger is read.
     pub(crate) control: String,
     /// The certificate authority of the token endpoint.
@@ -34,41 +57,98 @@ pub(crate) struct SandboxAddress {
 pub(crate) struct Environment {
     pub(crate) sandbox: SandboxAddress,
     pub(crate) bus: String,
+    /// Path of the producer's checkpoint.
+    pub(crate) checkpoint: String,
+    /// Path of the birthright rules.
+    pub(crate) rules: String,
 }
 
 impl Environment {
-    /// What the producer is told; `checkpoint` is the path of its file.
-    pub(crate) fn producer(&self, checkpoint: &str) -> Variables {
-        let own = [
+    /// What the producer is told.
+    pub(crate) fn producer(&self) -> Variables {
+        self.on_the_bus().and(self.graph(&PRODUCER)).and([
+            ("HEALTH_ADDR", ANY_PORT),
             ("POLL_INTERVAL", POLL_INTERVAL),
-            ("CHECKPOINT", checkpoint),
+            ("CHECKPOINT", &self.checkpoint),
             ("START_FROM", START_FROM),
             ("SIGNUP_ACTORS", SIGN_UP_APP_ID),
             ("EVENT_ATTRIBUTES", CONSENT_ATTRIBUTE),
-        ];
-        self.shared().and(own)
+        ])
     }
 
-    /// What a consumer is told.
+    /// What a consumer is told to do its work; where it tells its health comes on top.
     pub(crate) fn consumer(&self, consumer: Consumer) -> Variables {
+        let variables = self.on_the_bus();
         match consumer {
-            Consumer::Billing => self.shared().and([
+            Consumer::Billing => variables.and(self.graph(&BILLING)).and([
                 ("STRIPE_SECRET_KEY", STRIPE_KEY),
                 ("STRIPE_API_BASE", &self.sandbox.stripe),
+                ("STRIPE_CALLS_PER_SECOND", STRIPE_CALLS_PER_SECOND),
                 ("STRIPE_CUSTOMER_ID_ATTRIBUTE", STRIPE_CUSTOMER_ID_ATTRIBUTE),
             ]),
+            Consumer::Email => variables.and([
+                ("MAILCHIMP_API_KEY", MAILCHIMP_KEY),
+                ("MAILCHIMP_API_BASE", &self.sandbox.mailchimp),
+                ("MAILCHIMP_LIST_ID", MAILCHIMP_LIST_ID),
+                ("MAILCHIMP_CONSENT_ATTRIBUTE", CONSENT_ATTRIBUTE),
+                ("MAILCHIMP_WELCOME_TAG", MAILCHIMP_WELCOME_TAG),
+            ]),
+            Consumer::Birthrights => {
+                variables.and(self.graph(&BIRTHRIGHTS)).and([("BIRTHRIGHTS_RULES", &*self.rules)])
+            }
+            Consumer::Upn => variables.and(self.graph(&UPN)).and([("UPN_DOMAIN", UPN_DOMAIN)]),
         }
     }
 
-    fn shared(&self) -> Variables {
-        Variables::default().and([
-            ("SERVICEBUS_CONNECTION_STRING", &*self.bus),
-            ("ENTRA_TENANT_ID", TENANT_ID),
-            ("ENTRA_CLIENT_ID", CLIENT_ID),
-            ("ENTRA_CLIENT_SECRET", CLIENT_SECRET),
+    fn on_the_bus(&self) -> Variables {
+        Variables::default()
+            .and([("SERVICEBUS_CONNECTION_STRING", &*self.bus), ("ENTRA_TENANT_ID", TENANT_ID)])
+    }
+
+    fn graph<'a>(&'a self, app: &'a App) -> [(&'a str, &'a str); 5] {
+        [
+            ("ENTRA_CLIENT_ID", app.id),
+            ("ENTRA_CLIENT_SECRET", app.secret),
             ("ENTRA_AUTHORITY_HOST", &self.sandbox.login),
             ("GRAPH_ENDPOINT", &self.sandbox.graph),
             ("USHER_EXTRA_CA_FILE", &self.sandbox.ca_file),
-        ])
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment() -> Environment {
+        let sandbox = r#"{"graph":"g","login":"l","stripe":"s","mailchimp":"m","control":"c","ca_file":"f"}"#;
+        Environment {
+            sandbox: serde_json::from_str(sandbox).unwrap(),
+            bus: "Endpoint=sb://h".to_owned(),
+            checkpoint: "checkpoint.json".to_owned(),
+            rules: "rules.toml".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_service_is_told_the_secrets_that_are_its_own_and_no_others() {
+        let environment = environment();
+        let all = Consumer::ALL.map(|consumer| environment.consumer(consumer));
+        let told = |secret: &str| {
+            let holds = |variables: &Variables| variables.0.iter().any(|(_, value)| value == secret);
+            Consumer::ALL.into_iter().zip(&all).filter(|(_, them)| holds(them)).map(|(it, _)| it).collect()
+        };
+        let of: Vec<(&str, Vec<Consumer>)> = vec![
+            (PRODUCER.secret, vec![]),
+            (BILLING.secret, vec![Consumer::Billing]),
+            (STRIPE_KEY, vec![Consumer::Billing]),
+            (MAILCHIMP_KEY, vec![Consumer::Email]),
+            (BIRTHRIGHTS.secret, vec![Consumer::Birthrights]),
+            (UPN.secret, vec![Consumer::Upn]),
+        ];
+        for (secret, owners) in of {
+            let told: Vec<Consumer> = told(secret);
+            assert_eq!(told, owners, "{secret}");
+        }
     }
 }

@@ -1,12 +1,16 @@
-//! What the stand-ins hold of each person: `GET /_effects`.
+//! What the stand-ins hold of each person, and how that compares with what should be: `GET /_effects`.
+
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use time::OffsetDateTime;
 
+use crate::consumers::Consumer;
+
 /// The ledger; of its fields those that the verdict needs.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Ledger {
-    /// Everybody who turned up in the audit log.
+    /// Everybody who turns up in the audit log.
     pub(crate) sign_ups: Vec<SignUp>,
     pub(crate) totals: Totals,
 }
@@ -15,6 +19,11 @@ impl Ledger {
     /// Whether everybody has turned up in the audit log.
     pub(crate) fn is_complete(&self, now: OffsetDateTime) -> bool {
         self.sign_ups.iter().all(|sign_up| sign_up.visible_at <= now)
+    }
+
+    /// How many of them are users no more.
+    pub(crate) fn deleted(&self) -> usize {
+        self.sign_ups.iter().filter(|sign_up| sign_up.deleted).count()
     }
 }
 
@@ -25,13 +34,87 @@ pub(crate) struct SignUp {
     /// When their entry can first be read.
     #[serde(with = "time::serde::rfc3339")]
     pub(crate) visible_at: OffsetDateTime,
+    /// Whether the user has been deleted by now.
+    pub(crate) deleted: bool,
+    /// What should come of it at Stripe, and so who they are.
     pub(crate) expected: Expected,
-    /// The Stripe customers made for them.
-    pub(crate) customers: Vec<String>,
-    /// The customer's id on the Entra user, if it is there.
-    pub(crate) customer_id: Option<String>,
-    /// How often a write changed that id.
-    pub(crate) writes: u32,
+    billing: Compared,
+    email: Effect,
+    birthrights: Unnamed,
+    upn: Effect,
+}
+
+/// What came of a sign-up at one consumer's destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct Effect {
+    pub(crate) expected: Expected,
+    #[serde(rename = "verdict")]
+    pub(crate) compared: Compared,
+}
+
+/// One of which the ledger lists what is expected and has no word for it.
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct Unnamed {
+    #[serde(rename = "verdict")]
+    compared: Compared,
+}
+
+impl SignUp {
+    /// What came of it at this consumer's destination.
+    pub(crate) fn effect(&self, consumer: Consumer) -> Effect {
+        match consumer {
+            Consumer::Billing => Effect { expected: self.expected, compared: self.billing },
+            Consumer::Email => self.email,
+            Consumer::Birthrights => {
+                let expected = match self.expected {
+                    Expected::Nothing | Expected::AtMostOne => self.expected,
+                    _ => Expected::Granted,
+                };
+                Effect { expected, compared: self.birthrights.compared }
+            }
+            Consumer::Upn => self.upn,
+        }
+    }
+}
+
+/// What should come of a sign-up at a destination, in the ledger's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Expected {
+    /// One Stripe customer, and its id on the user.
+    One,
+    /// One member of the Mailchimp list, welcomed once.
+    Subscribed,
+    /// Not on the list, since they did not agree to mail.
+    NoConsent,
+    /// On the list and unsubscribed, as they were before.
+    Unsubscribed,
+    /// The groups and app roles of the rules.
+    Granted,
+    /// A readable user principal name.
+    Changed,
+    /// The user principal name that somebody chose.
+    Kept,
+    /// A dead letter: the destination refuses the address.
+    Refused,
+    /// The user was deleted soon after: the effect or none.
+    #[serde(alias = "either")]
+    AtMostOne,
+    /// Nothing: nobody signed up.
+    #[serde(alias = "none", alias = "unchanged")]
+    Nothing,
+}
+
+/// How what came of it compares with that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Compared {
+    Exact,
+    Pending,
+    Doubled,
+    Unwanted,
+    Mismatched,
+    Rewritten,
 }
 
 /// Sums over the stand-ins.
@@ -39,24 +122,16 @@ pub(crate) struct SignUp {
 pub(crate) struct Totals {
     /// Stripe customers that name no user of the tenant.
     pub(crate) strangers: usize,
-}
-
-/// What should come of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Expected {
-    /// One customer, and its id on the user.
-    One,
-    /// A dead letter: Stripe refuses the address.
-    Refused,
-    /// The user was deleted: one customer or none.
-    AtMostOne,
-    /// Nothing: nobody signed up.
-    Nothing,
+    /// Mailchimp members who are nobody here.
+    pub(crate) unknown_members: usize,
+    /// What must never be done, by the ledger's name for it, and how often it was.
+    pub(crate) misuses: BTreeMap<String, u64>,
+    /// Calls that were made to fail.
+    pub(crate) faults: u64,
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use time::macros::datetime;
 
     use super::*;
@@ -66,16 +141,74 @@ mod tests {
         "sign_ups": [{
             "user_id": "5b0f8a52-7d86-4d4b-9a53-0f9c7c1b2f11", "kind": "customer",
             "signed_up_at": "2026-01-01T12:00:00.5Z", "visible_at": "2026-01-01T12:00:04Z", "deleted": false,
-            "expected": "at-most-one", "customers": ["cus_1"], "customer_id": "cus_1", "writes": 1, "verdict": "exact"
+            "expected": "one", "customers": ["cus_1"], "customer_id": "cus_1", "writes": 1, "billing": "exact",
+            "email": {
+                "expected": "subscribed", "member": "subscribed", "members": 1, "welcomed": 1, "verdict": "exact"
+            },
+            "birthrights": {
+                "expected": { "groups": ["96000000-0000-4000-8000-000000000001"], "app_roles": [] },
+                "actual": { "groups": [], "app_roles": [] }, "verdict": "pending"
+            },
+            "upn": {
+                "expected": "either", "upn_changes": 2, "is_generated_default": false, "valid": true,
+                "display_name_ok": true, "verdict": "rewritten"
+            },
+            "verdict": "rewritten"
         }],
-        "totals": { "customers_expected": 0, "exact": 1, "strangers": 0, "calls": { "graph.batch": 2 } }
+        "totals": {
+            "customers_expected": 1, "exact": 0, "strangers": 0, "unknown_members": 2,
+            "misuses": { "status-of-member": 1 }, "faults": 3, "calls": { "graph.batch": 2 }
+        }
     }"#;
+
+    /// Somebody who signed up and has all that they should have.
+    pub(crate) fn served(user_id: &str) -> SignUp {
+        let exact = |expected| Effect { expected, compared: Compared::Exact };
+        SignUp {
+            user_id: user_id.to_owned(),
+            visible_at: OffsetDateTime::UNIX_EPOCH,
+            deleted: false,
+            expected: Expected::One,
+            billing: Compared::Exact,
+            email: exact(Expected::Subscribed),
+            birthrights: Unnamed { compared: Compared::Exact },
+            upn: exact(Expected::Changed),
+        }
+    }
+
+    impl SignUp {
+        /// The same, with another effect at one destination.
+        pub(crate) fn but(mut self, consumer: Consumer, expected: Expected, compared: Compared) -> Self {
+            match consumer {
+                Consumer::Billing => (self.expected, self.billing) = (expected, compared),
+                Consumer::Email => self.email = Effect { expected, compared },
+                Consumer::Birthrights => self.birthrights = Unnamed { compared },
+                Consumer::Upn => self.upn = Effect { expected, compared },
+            }
+            self
+        }
+    }
 
     #[test]
     fn a_ledger_is_read_and_complete_once_the_last_entry_shows() {
         let ledger: Ledger = serde_json::from_str(LEDGER).unwrap();
-        assert_eq!(ledger.sign_ups[0].expected, Expected::AtMostOne);
         assert!(!ledger.is_complete(datetime!(2026-01-01 12:00:03 UTC)));
         assert!(ledger.is_complete(datetime!(2026-01-01 12:00:04 UTC)));
+        assert_eq!((ledger.totals.unknown_members, ledger.totals.misuses["status-of-member"]), (2, 1));
+    }
+
+    #[test]
+    fn each_consumer_has_its_own_effect() {
+        let ledger: Ledger = serde_json::from_str(LEDGER).unwrap();
+        let effects = Consumer::ALL.map(|consumer| ledger.sign_ups[0].effect(consumer));
+        assert_eq!(
+            effects.map(|effect| (effect.expected, effect.compared)),
+            [
+                (Expected::One, Compared::Exact),
+                (Expected::Subscribed, Compared::Exact),
+                (Expected::Granted, Compared::Pending),
+                (Expected::AtMostOne, Compared::Rewritten),
+            ]
+        );
     }
 }

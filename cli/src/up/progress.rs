@@ -7,83 +7,14 @@ use std::{
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::Instant;
-use usher_service::{Failure, Status};
+use usher_service::Failure;
+
+use super::rows::{Row, Source};
 
 /// How often a line is printed where nothing can be redrawn, at most.
 const LINE_EVERY: Duration = Duration::from_secs(2);
 
-const HEADING: &str = "consumer      seen    done  skipped  waiting  dead-lettered  oldest";
-
-/// What a consumer's status comes to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Row {
-    pub(crate) name: &'static str,
-    pub(crate) seen: u64,
-    pub(crate) done: u64,
-    pub(crate) skipped: u64,
-    pub(crate) waiting: u64,
-    pub(crate) dead_lettered: u64,
-    pub(crate) in_hand: u64,
-    pub(crate) oldest_seconds: u64,
-    pub(crate) not_ready: Option<String>,
-}
-
-impl Row {
-    pub(crate) fn of(name: &'static str, status: &Status) -> Self {
-        let count = |name: &str| status.counts.get(name).copied().unwrap_or_default();
-        let skipped =
-            status.counts.iter().filter(|(name, _)| name.starts_with("skipped")).map(|(_, n)| n).sum();
-        Self {
-            name,
-            seen: count("received"),
-            done: count("done"),
-            skipped,
-            waiting: count("waiting"),
-            dead_lettered: count("dead_lettered"),
-            in_hand: count("in_hand"),
-            oldest_seconds: count("oldest_seconds"),
-            not_ready: not_ready(status),
-        }
-    }
-
-    /// How many sign-ups it is through with.
-    pub(crate) fn finished(&self) -> u64 {
-        self.done + self.skipped + self.dead_lettered
-    }
-
-    fn text(&self) -> String {
-        let Self { name, seen, done, skipped, waiting, dead_lettered, oldest_seconds, .. } = self;
-        let not_ready = self.not_ready.as_deref().unwrap_or_default();
-        format!("{name:<10}{seen:>8}{done:>8}{skipped:>9}{waiting:>9}{dead_lettered:>15}{oldest_seconds:>7}s  {not_ready}")
-            .trim_end()
-            .to_owned()
-    }
-}
-
-/// What the producer's status comes to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Source {
-    pub(crate) recognised: u64,
-    pub(crate) published: u64,
-    pub(crate) not_ready: Option<String>,
-}
-
-impl Source {
-    pub(crate) fn of(status: &Status) -> Self {
-        let count = |name: &str| status.counts.get(name).copied().unwrap_or_default();
-        Self { recognised: count("recognised"), published: count("published"), not_ready: not_ready(status) }
-    }
-
-    fn text(&self) -> String {
-        let Self { recognised, published, .. } = self;
-        let not_ready = self.not_ready.as_deref().unwrap_or_default();
-        format!("sign-ups: {recognised} recognised, {published} published  {not_ready}").trim_end().to_owned()
-    }
-}
-
-fn not_ready(status: &Status) -> Option<String> {
-    status.not_ready.iter().next().map(|(part, why)| format!("({part}: {why})"))
-}
+const HEADING: &str = "consumer        seen    done  skipped  waiting  dead-lettered  oldest";
 
 /// Shows the state of a run.
 pub(crate) enum Progress {
@@ -118,7 +49,7 @@ impl Progress {
         match self {
             Self::Live(live) => live.show(source, rows),
             Self::Lines { shown, next } => {
-                let text = lines(source, rows);
+                let text = line(source, rows);
                 if text != *shown && Instant::now() >= *next {
                     println!("{text}");
                     (*shown, *next) = (text, Instant::now() + LINE_EVERY);
@@ -145,69 +76,73 @@ impl Progress {
 
 impl Live {
     fn show(&mut self, source: &Source, rows: &[Row]) {
-        self.source.set_message(source.text());
+        self.source.set_message(source_text(source));
         while self.rows.len() < rows.len() {
             self.rows.push((self.add)());
         }
         for (bar, row) in self.rows.iter().zip(rows) {
-            bar.set_message(row.text());
+            bar.set_message(row_text(row));
         }
     }
 }
 
-fn lines(source: &Source, rows: &[Row]) -> String {
+fn row_text(row: &Row) -> String {
+    let Row { name, seen, done, skipped, waiting, dead_lettered, oldest_seconds, .. } = row;
+    let not_ready = row.not_ready.as_deref().unwrap_or_default();
+    format!(
+        "{name:<12}{seen:>8}{done:>8}{skipped:>9}{waiting:>9}{dead_lettered:>15}{oldest_seconds:>7}s  {not_ready}"
+    )
+    .trim_end()
+    .to_owned()
+}
+
+fn source_text(source: &Source) -> String {
+    let Source { recognised, published, not_ready } = source;
+    let not_ready = not_ready.as_deref().unwrap_or_default();
+    format!("sign-ups: {recognised} recognised, {published} published  {not_ready}").trim_end().to_owned()
+}
+
+/// The whole state in one line; of each consumer what there is to say.
+fn line(source: &Source, rows: &[Row]) -> String {
     let rows = rows.iter().map(|row| {
-        let Row { name, seen, done, skipped, waiting, dead_lettered, oldest_seconds, .. } = row;
-        let not_ready = row.not_ready.as_deref().unwrap_or_default();
-        format!("{name}: {seen} seen, {done} done, {skipped} skipped, {waiting} waiting, {dead_lettered} dead-lettered, oldest {oldest_seconds} s {not_ready}").trim_end().to_owned()
+        let mut text = format!("{}: {} seen, {} done", row.name, row.seen, row.done);
+        for (count, what) in
+            [(row.skipped, "skipped"), (row.waiting, "waiting"), (row.dead_lettered, "dead-lettered")]
+        {
+            if count > 0 {
+                text += &format!(", {count} {what}");
+            }
+        }
+        let not_ready = row.not_ready.iter().map(|why| format!(" {why}"));
+        text + &not_ready.collect::<String>()
     });
-    std::iter::once(source.text()).chain(rows).collect::<Vec<_>>().join(" | ")
+    std::iter::once(source_text(source)).chain(rows).collect::<Vec<_>>().join(" | ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn status(counts: &[(&str, u64)]) -> Status {
-        let counts = counts.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect();
-        Status { counts, ..Status::default() }
-    }
-
-    #[test]
-    fn a_consumers_row_sums_what_it_skipped_and_says_what_stands_in_its_way() {
-        let mut status = status(&[
-            ("received", 9),
-            ("done", 5),
-            ("skipped:gone", 2),
-            ("skipped:old", 1),
-            ("dead_lettered", 1),
-            ("waiting", 1),
-            ("oldest_seconds", 3),
-        ]);
-        status.not_ready.insert("destination".to_owned(), "circuit open: 503".to_owned());
-        let row = Row::of("billing", &status);
-        assert_eq!((row.skipped, row.finished()), (3, 9));
-        assert_eq!(
-            row.text(),
-            "billing          9       5        3        1              1      3s  (destination: circuit open: 503)"
-        );
-    }
-
     #[test]
     fn the_columns_stand_under_their_headings() {
-        let row = Row { name: "billing", dead_lettered: 7, oldest_seconds: 12, ..Row::default() };
+        let row =
+            Row { name: "birthrights", seen: 6, dead_lettered: 7, oldest_seconds: 12, ..Row::default() };
         let end = |heading: &str| HEADING.find(heading).unwrap() + heading.len();
-        assert_eq!(row.text().find('7').unwrap() + 1, end("dead-lettered"));
-        assert_eq!(row.text().len(), end("oldest"));
+        assert_eq!(row_text(&row).find('6').unwrap() + 1, end("seen"));
+        assert_eq!(row_text(&row).find('7').unwrap() + 1, end("dead-lettered"));
+        assert_eq!(row_text(&row).len(), end("oldest"));
     }
 
     #[test]
-    fn without_a_terminal_a_state_is_one_line() {
+    fn without_a_terminal_a_state_is_one_line_with_what_there_is_to_say() {
         let source = Source { recognised: 3, published: 2, not_ready: None };
-        let row = Row { name: "billing", seen: 2, done: 1, ..Row::default() };
+        let billing = Row { name: "billing", seen: 2, done: 1, ..Row::default() };
+        let not_ready = Some("(destination: circuit open: 503)".to_owned());
+        let upn = Row { name: "upn", seen: 2, waiting: 1, not_ready, ..Row::default() };
         assert_eq!(
-            lines(&source, &[row]),
-            "sign-ups: 3 recognised, 2 published | billing: 2 seen, 1 done, 0 skipped, 0 waiting, 0 dead-lettered, oldest 0 s"
+            line(&source, &[billing, upn]),
+            "sign-ups: 3 recognised, 2 published | billing: 2 seen, 1 done | \
+             upn: 2 seen, 0 done, 1 waiting (destination: circuit open: 503)"
         );
     }
 }

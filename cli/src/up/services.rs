@@ -1,19 +1,20 @@
 //! The services of a run, in the order in which they need one another.
 
-use std::{convert::Infallible, fs, path::Path, time::Duration};
+use std::{collections::BTreeMap, convert::Infallible, fmt, fs, path::Path, time::Duration};
 
 use serde::{Deserialize, de::DeserializeOwned};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
+use tokio_util::task::AbortOnDropHandle;
 use usher_service::Failure;
 
 use super::{
     UpArgs,
-    environment::{Environment, SandboxAddress},
+    environment::{Environment, RULES, SandboxAddress},
 };
 use crate::{
     child::{Child, Plan},
     consumers::Consumer,
-    local::{Folder, Variables, start_broker, variables_of},
+    local::{ANY_PORT, BrokerAddress, Folder, Variables, broker_plan, variables_of},
 };
 
 /// For so many sign-ups one more is made whose user is deleted within minutes.
@@ -21,12 +22,50 @@ const SIGN_UPS_PER_SHORT_LIVED: u32 = 20;
 
 /// How often a run that stays up is looked after.
 const CHECK_EVERY: Duration = Duration::from_millis(500);
+/// How long a service that was killed is started again and again if what it depends on isn't there: an outage that
+/// chaos has ordered, and a start or two that fail by chance.
+const START_AGAIN_WITHIN: Duration = Duration::from_secs(60);
+/// The wait between two such starts: as short as an orchestrator's first.
+const START_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// Everything that runs, in the order in which it was started.
-#[derive(Default)]
-pub(crate) struct Services {
-    children: Vec<Child>,
+/// A service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    Broker,
+    Sandbox,
+    Producer,
+    Consumer(Consumer),
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Broker => "broker",
+            Self::Sandbox => "sandbox",
+            Self::Producer => "producer",
+            Self::Consumer(consumer) => consumer.name(),
+        })
+    }
+}
+
+/// Everything that runs.
+pub(crate) struct Services<'a> {
+    folder: &'a Folder,
+    /// In the order in which they were started.
+    all: Vec<Service>,
     pub(crate) addresses: Addresses,
+}
+
+struct Service {
+    part: Part,
+    plan: Plan,
+    life: Life,
+}
+
+enum Life {
+    Runs(Box<Child>),
+    /// Killed, and on its way back.
+    Returns(AbortOnDropHandle<Result<(Child, Health), Failure>>),
 }
 
 /// Where the services answer.
@@ -36,13 +75,11 @@ pub(crate) struct Addresses {
     pub(crate) bus: String,
     /// URL of the sandbox's controls.
     pub(crate) control: String,
-    /// URL of the producer's status.
-    pub(crate) producer: String,
-    /// URL of each consumer's status.
-    pub(crate) consumers: Vec<(Consumer, String)>,
+    /// URL of each service's status; the sandbox has none.
+    pub(crate) status: BTreeMap<Part, String>,
 }
 
-/// What the producer and the consumers announce.
+/// What every service with a status announces of it.
 #[derive(Deserialize)]
 struct Health {
     health: String,
@@ -54,40 +91,112 @@ impl Health {
     }
 }
 
-impl Services {
+impl<'a> Services<'a> {
+    /// None yet.
+    pub(crate) fn in_folder(folder: &'a Folder) -> Self {
+        Self { folder, all: Vec::new(), addresses: Addresses::default() }
+    }
+
     /// Starts them one after the other. Those that run are there to be stopped, even if a later one fails.
     ///
     /// # Errors
-    /// As [`Child::start`].
-    pub(crate) async fn start(&mut self, folder: &Folder, args: &UpArgs, seed: u64) -> Result<(), Failure> {
-        let (broker, address) = start_broker(folder).await?;
-        self.children.push(broker);
-        self.addresses.bus = address.connection_string();
-        let sandbox: SandboxAddress = self.add(folder, sandbox_plan(folder, args, seed)).await?;
+    /// As [`Child::start`]; the folder can't be written.
+    pub(crate) async fn start(&mut self, args: &UpArgs, seed: u64) -> Result<(), Failure> {
+        self.start_broker().await?;
+        let sandbox: SandboxAddress =
+            self.add(Part::Sandbox, sandbox_plan(self.folder.path(), args, seed)).await?;
         self.addresses.control = sandbox.control.clone();
-        let environment = Environment { sandbox, bus: self.addresses.bus.clone() };
-        let checkpoint = folder.path().join("checkpoint.json").display().to_string();
-        let producer = plan("usher-producer", environment.producer(&checkpoint));
-        self.addresses.producer = self.add::<Health>(folder, producer).await?.status();
+        let environment = self.environment(sandbox)?;
+        self.add_with_status(Part::Producer, plan("usher-producer", environment.producer())).await?;
         for consumer in Consumer::ALL {
             let variables = environment.consumer(consumer);
-            let health: Health = self.add(folder, plan(&consumer.program(), variables.clone())).await?;
-            self.addresses.consumers.push((consumer, health.status()));
-            leave_word(&variables_of(folder.path(), consumer), &variables)?;
+            let told = variables.clone().and([("HEALTH_ADDR", ANY_PORT)]);
+            self.add_with_status(Part::Consumer(consumer), plan(&consumer.program(), told)).await?;
+            // For `usher dlq`, while the run goes on.
+            let file = variables_of(self.folder.path(), consumer);
+            variables.write(&file).map_err(|error| unwritable(&file, &error))?;
         }
         Ok(())
     }
 
-    async fn add<A: DeserializeOwned>(&mut self, folder: &Folder, plan: Plan) -> Result<A, Failure> {
-        let (child, announcement) = Child::start(plan, &folder.logs()).await?;
-        self.children.push(child);
+    async fn start_broker(&mut self) -> Result<(), Failure> {
+        let address: BrokerAddress = self.add(Part::Broker, broker_plan(self.folder, ANY_PORT)).await?;
+        self.addresses.bus = address.connection_string();
+        let health = Health { health: address.health.clone() };
+        self.addresses.status.insert(Part::Broker, health.status());
+        // Started again, it must be found where it was.
+        if let Some(broker) = self.all.last_mut() {
+            broker.plan = broker_plan(self.folder, &address.amqp);
+        }
+        Ok(())
+    }
+
+    fn environment(&self, sandbox: SandboxAddress) -> Result<Environment, Failure> {
+        let rules = self.folder.path().join("birthrights.toml");
+        fs::write(&rules, RULES).map_err(|error| unwritable(&rules, &error))?;
+        Ok(Environment {
+            sandbox,
+            bus: self.addresses.bus.clone(),
+            checkpoint: self.folder.path().join("checkpoint.json").display().to_string(),
+            rules: rules.display().to_string(),
+        })
+    }
+
+    async fn add<A: DeserializeOwned>(&mut self, part: Part, plan: Plan) -> Result<A, Failure> {
+        let (child, announcement) = Child::start(&plan, &self.folder.logs()).await?;
+        self.all.push(Service { part, plan, life: Life::Runs(Box::new(child)) });
         Ok(announcement)
     }
 
+    async fn add_with_status(&mut self, part: Part, plan: Plan) -> Result<(), Failure> {
+        let health: Health = self.add(part, plan).await?;
+        self.addresses.status.insert(part, health.status());
+        Ok(())
+    }
+
+    /// Kills a service (SIGKILL), to start it again after a while. False if it is not back from the last time.
+    ///
     /// # Errors
-    /// If one of them has ended: the first that was started is to blame, since the others need it.
-    pub(crate) fn check(&mut self) -> Result<(), Failure> {
-        self.children.iter_mut().try_for_each(Child::check)
+    /// It had ended by itself.
+    pub(crate) async fn kill(&mut self, part: Part, down_for: Duration) -> Result<bool, Failure> {
+        let logs = self.folder.logs();
+        let service = self.all.iter_mut().find(|service| service.part == part);
+        let Some(Service { plan, life, .. }) = service else { return Ok(false) };
+        let Life::Runs(child) = life else { return Ok(false) };
+        child.kill().await?;
+        // Somebody else may come to listen there.
+        self.addresses.status.remove(&part);
+        let plan = plan.clone();
+        *life = Life::Returns(AbortOnDropHandle::new(tokio::spawn(async move {
+            sleep(down_for).await;
+            start_again(&plan, &logs).await
+        })));
+        Ok(true)
+    }
+
+    /// Sees to it that all of them run, or are on their way back.
+    ///
+    /// # Errors
+    /// If one of them has ended by itself: the first that was started is to blame, since the others need it. If one
+    /// that was killed doesn't start again.
+    pub(crate) async fn check(&mut self) -> Result<(), Failure> {
+        for Service { part, life, .. } in &mut self.all {
+            match life {
+                Life::Runs(child) => child.check()?,
+                Life::Returns(start) if start.is_finished() => {
+                    let (child, health) = start.await.map_err(anyhow::Error::from)??;
+                    self.addresses.status.insert(*part, health.status());
+                    *life = Life::Runs(Box::new(child));
+                }
+                Life::Returns(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether none is on its way back.
+    pub(crate) fn all_run(&self) -> bool {
+        self.all.iter().all(|service| matches!(service.life, Life::Runs(_)))
     }
 
     /// Watches them for as long as all of them run.
@@ -96,44 +205,62 @@ impl Services {
     /// One of them has ended.
     pub(crate) async fn until_one_ends(&mut self) -> Result<Infallible, Failure> {
         loop {
-            self.check()?;
+            self.check().await?;
             sleep(CHECK_EVERY).await;
         }
     }
 
     /// Stops them: those that work with something before what they work with.
-    pub(crate) async fn stop(&mut self, folder: &Folder) {
+    pub(crate) async fn stop(&mut self) {
         for consumer in Consumer::ALL {
             // It may never have been written.
-            let _ = fs::remove_file(variables_of(folder.path(), consumer));
+            let _ = fs::remove_file(variables_of(self.folder.path(), consumer));
         }
-        for child in self.children.iter_mut().rev() {
-            child.stop().await;
+        for service in self.all.iter_mut().rev() {
+            match &mut service.life {
+                Life::Runs(child) => child.stop().await,
+                Life::Returns(start) => start.abort(),
+            }
         }
     }
 }
 
-fn plan(program: &str, variables: Variables) -> Plan {
-    let environment = variables.and([("HEALTH_ADDR", "127.0.0.1:0")]);
+/// As an orchestrator does: if it misses what it depends on, a little later again.
+async fn start_again(plan: &Plan, logs: &Path) -> Result<(Child, Health), Failure> {
+    let end = Instant::now() + START_AGAIN_WITHIN;
+    loop {
+        match Child::start(plan, logs).await {
+            Err(Failure::Unavailable(_)) if Instant::now() < end => sleep(START_AGAIN_AFTER).await,
+            ended => return ended,
+        }
+    }
+}
+
+/// How many more sign up whose users are deleted within minutes.
+pub(crate) fn short_lived(args: &UpArgs) -> u32 {
+    args.signups.get() / SIGN_UPS_PER_SHORT_LIVED
+}
+
+fn plan(program: &str, environment: Variables) -> Plan {
     Plan { program: program.to_owned(), args: Vec::new(), environment }
 }
 
-/// For `usher dlq`, while the run goes on.
-fn leave_word(file: &Path, variables: &Variables) -> Result<(), Failure> {
-    variables
-        .write(file)
-        .map_err(|e| Failure::Unavailable(format!("{} can't be written: {e}", file.display())))
+fn unwritable(file: &Path, error: &std::io::Error) -> Failure {
+    Failure::Unavailable(format!("{} can't be written: {error}", file.display()))
 }
 
-fn sandbox_plan(folder: &Folder, args: &UpArgs, seed: u64) -> Plan {
-    let short_lived = args.signups.get() / SIGN_UPS_PER_SHORT_LIVED;
+fn sandbox_plan(folder: &Path, args: &UpArgs, seed: u64) -> Plan {
+    let consumers = Consumer::ALL.map(Consumer::name).join(",");
     let args = [
-        format!("--ca-file={}", folder.path().join("ca.pem").display()),
+        format!("--ca-file={}", folder.join("ca.pem").display()),
         format!("--seed={seed}"),
+        format!("--consumers={consumers}"),
         format!("--signups={}", args.signups),
         format!("--rate={}", args.rate),
-        format!("--short-lived={short_lived}"),
+        format!("--short-lived={}", short_lived(args)),
         "--refused-email".to_owned(),
+        "--refused-by-mailchimp=1".to_owned(),
+        "--unsubscribed=1".to_owned(),
     ];
     Plan { program: "usher-sandbox".to_owned(), args: args.into(), environment: Variables::default() }
 }

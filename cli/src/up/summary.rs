@@ -1,33 +1,31 @@
 //! What a run came to, for a person.
 
-use std::fmt::Write;
+use std::fmt::{Arguments, Write};
 
-use super::{UpArgs, verdict::Verdict};
-use crate::local::{Folder, LAST_RUN};
+use super::{UpArgs, ledger::Expected, verdict::Verdict};
+use crate::{
+    consumers::Consumer,
+    dlq::Letter,
+    local::{Folder, LAST_RUN},
+};
 
 /// More would say nothing new.
 const PROBLEMS_SHOWN: usize = 10;
 
-/// The summary.
-pub(crate) fn of(verdict: &Verdict, args: &UpArgs, folder: &Folder) -> String {
+/// The summary. `chaos`: what went wrong meanwhile, if that was asked for.
+pub(crate) fn of(verdict: &Verdict, chaos: Option<&str>, args: &UpArgs, folder: &Folder) -> String {
     let mut text = String::from("\n");
-    line(&mut text, verdict.served, "signed up and have one Stripe customer, its id on the Entra user");
-    line(&mut text, verdict.refused.len(), "was refused by Stripe and is in billing's dead-letter queue");
-    line(&mut text, verdict.deleted, "signed up and were deleted soon after: one customer or none");
-    line(
-        &mut text,
-        verdict.left_alone,
-        "did not sign up (administrators' creations and the like) and were left alone",
-    );
-    for problem in verdict.problems.iter().take(PROBLEMS_SHOWN) {
-        add(&mut text, format_args!("  WRONG  {problem}"));
+    if let Some(chaos) = chaos {
+        add(&mut text, format_args!("{chaos}\n"));
     }
-    if verdict.problems.len() > PROBLEMS_SHOWN {
-        add(&mut text, format_args!("  WRONG  and {} more", verdict.problems.len() - PROBLEMS_SHOWN));
+    people(&mut text, verdict);
+    effects(&mut text, verdict);
+    problems(&mut text, verdict);
+    if !verdict.refused.is_empty() {
+        add(&mut text, format_args!("\nThe dead letters:"));
     }
-    for letter in &verdict.refused {
-        add(&mut text, format_args!("\nThe dead letter: {} ({})", letter.reason, letter.description));
-        add(&mut text, format_args!("  usher dlq show billing {}{}", letter.sequence_number, data(args)));
+    for (consumer, letter) in &verdict.refused {
+        dead_letter(&mut text, *consumer, letter, args);
     }
     let verdict = if verdict.is_good() {
         "Every effect shows exactly once."
@@ -41,9 +39,10 @@ pub(crate) fn of(verdict: &Verdict, args: &UpArgs, folder: &Folder) -> String {
 /// What can be tried while the run stays up.
 pub(crate) fn while_it_stays(verdict: &Verdict, control: &str) -> String {
     let mut text = String::from("\n");
-    if let Some(user) = verdict.refused.iter().find_map(|letter| letter.user_id.as_deref()) {
+    let of_billing = verdict.refused.iter().filter(|(consumer, _)| *consumer == Consumer::Billing);
+    if let Some(user) = of_billing.filter_map(|(_, letter)| letter.user_id.as_deref()).next() {
         let order = format!(r#"{{"mend_email":{{"user":"{user}","email":"mended@example.com"}}}}"#);
-        add(&mut text, format_args!("To mend the refused address and have billing try again:"));
+        add(&mut text, format_args!("To mend the address that Stripe refused and have billing try again:"));
         add(&mut text, format_args!("  curl {control}/_control -d '{order}'"));
         add(&mut text, format_args!("  usher dlq replay billing"));
     }
@@ -51,17 +50,66 @@ pub(crate) fn while_it_stays(verdict: &Verdict, control: &str) -> String {
     text
 }
 
-fn line(text: &mut String, count: usize, what: &str) {
-    if count > 0 {
-        add(text, format_args!("{count:>7}  {what}"));
+/// How many there are of somebody or something; `whose` is left out where it is the same as above.
+fn count(text: &mut String, whose: &str, count: usize, what: &str) {
+    add(text, format_args!("{whose:<12}{count:>6}  {what}"));
+}
+
+fn people(text: &mut String, verdict: &Verdict) {
+    count(text, "", verdict.signed_up, "people signed up");
+    for (number, who) in [
+        (verdict.deleted, "more were users for a moment: each effect shows once or not at all"),
+        (verdict.left_alone, "others did not sign up (administrators' creations and the like): left alone"),
+    ] {
+        if number > 0 {
+            count(text, "", number, who);
+        }
     }
 }
 
-fn add(text: &mut String, line: std::fmt::Arguments<'_>) {
-    // Writing to a string can't fail.
-    let _ = writeln!(text, "{line}");
+fn effects(text: &mut String, verdict: &Verdict) {
+    let mut above = None;
+    for ((consumer, expected), number) in &verdict.as_expected {
+        let whose = if above.replace(consumer) == Some(consumer) { "" } else { consumer.name() };
+        count(text, whose, *number, said(*expected));
+    }
 }
 
-fn data(args: &UpArgs) -> String {
-    if args.data.as_os_str() == LAST_RUN { String::new() } else { format!(" --data {}", args.data.display()) }
+fn said(expected: Expected) -> &'static str {
+    match expected {
+        Expected::One => "have one Stripe customer, its id on the Entra user",
+        Expected::Subscribed => "agreed to mail: on the Mailchimp list and welcomed once",
+        Expected::NoConsent => "did not agree to mail: not on the list",
+        Expected::Unsubscribed => "had left the list before: still unsubscribed",
+        Expected::Granted => "have the groups and app roles of the rules, and no others",
+        Expected::Changed => "have a readable user principal name",
+        Expected::Kept => "keep the user principal name that was chosen for them",
+        Expected::Refused => "refused, and in the dead-letter queue",
+        Expected::AtMostOne => "have it once or not at all",
+        Expected::Nothing => "were left alone",
+    }
+}
+
+fn problems(text: &mut String, verdict: &Verdict) {
+    for problem in verdict.problems.iter().take(PROBLEMS_SHOWN) {
+        add(text, format_args!("  WRONG  {problem}"));
+    }
+    if verdict.problems.len() > PROBLEMS_SHOWN {
+        add(text, format_args!("  WRONG  and {} more", verdict.problems.len() - PROBLEMS_SHOWN));
+    }
+}
+
+fn dead_letter(text: &mut String, consumer: Consumer, letter: &Letter, args: &UpArgs) {
+    let Letter { reason, description, sequence_number, .. } = letter;
+    add(text, format_args!("  {reason} ({description})"));
+    let data = match args.data.as_os_str() == LAST_RUN {
+        true => String::new(),
+        false => format!(" --data {}", args.data.display()),
+    };
+    add(text, format_args!("    usher dlq show {} {sequence_number}{data}", consumer.name()));
+}
+
+fn add(text: &mut String, line: Arguments<'_>) {
+    // Writing to a string can't fail.
+    let _ = writeln!(text, "{line}");
 }

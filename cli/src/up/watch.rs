@@ -1,20 +1,22 @@
 //! Watching a run until it has settled.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
 use usher_clock::Clock;
 use usher_service::{Failure, Status};
 
 use super::{
     UpArgs,
+    chaos::{Blow, Chaos},
+    client::Client,
     ledger::Ledger,
-    progress::{Progress, Row, Source},
-    services::Services,
-    status::Reader,
-    verdict::Verdict,
+    progress::Progress,
+    rows::{Lives, Row, Source},
+    services::{Part, Services, short_lived},
+    verdict::{OnTheBus, Verdict},
 };
-use crate::dlq;
+use crate::{consumers::Consumer, dlq};
 
 /// How often the services are asked how they are.
 const TICK: Duration = Duration::from_millis(500);
@@ -24,97 +26,195 @@ const QUIET: Duration = Duration::from_secs(5);
 /// How long a run may take beyond its own sign-ups, on a slow machine: the audit log's latency, the user's
 /// replication and a retry or two.
 const AT_MOST: Duration = Duration::from_secs(120);
-/// What one sign-up adds to that.
-const AT_MOST_EACH: Duration = Duration::from_millis(100);
+/// What one sign-up adds to that: up to four writes of birthrights', of which Graph takes less than 20 a second.
+const AT_MOST_EACH: Duration = Duration::from_millis(250);
 
 /// Watches a run and shows it.
 pub(crate) struct Watch {
-    reader: Reader,
+    client: Client,
     progress: Progress,
-    signups: u64,
-    bound: Duration,
-    source: Source,
-    rows: Vec<Row>,
+    /// When the last has signed up.
+    signed_up: Instant,
+    end: Instant,
+    /// More messages than this are not left over for those who are deleted.
+    short_lived: u64,
+    chaos: Option<Chaos>,
+    source: Lives<Source>,
+    rows: BTreeMap<Consumer, Lives<Row>>,
+}
+
+/// How a run ended.
+pub(crate) struct Settled {
+    pub(crate) verdict: Verdict,
+    /// What went wrong on purpose, in a line.
+    pub(crate) chaos: Option<String>,
 }
 
 impl Watch {
-    pub(crate) fn new(args: &UpArgs, progress: Progress) -> Result<Self, Failure> {
+    /// Of a run that begins now.
+    pub(crate) fn new(args: &UpArgs, chaos: Option<Chaos>, progress: Progress) -> Result<Self, Failure> {
+        let signing_up = signing_up(args);
+        let for_chaos = chaos.as_ref().map_or(Duration::ZERO, Chaos::costs);
         Ok(Self {
-            reader: Reader::new()?,
+            client: Client::new()?,
             progress,
-            signups: args.signups.get().into(),
-            bound: bound(args.signups.get(), args.rate),
-            source: Source::default(),
-            rows: Vec::new(),
+            signed_up: in_time(signing_up),
+            end: in_time(bound(args.signups.get(), signing_up).saturating_add(for_chaos)),
+            short_lived: short_lived(args).into(),
+            chaos,
+            source: Lives::default(),
+            rows: BTreeMap::new(),
         })
     }
 
     /// Waits until all sign-ups are accounted for and stay so, or the time is up.
     ///
     /// # Errors
-    /// A service ends, or can't be asked at the end.
-    pub(crate) async fn until_settled(&mut self, services: &mut Services) -> Result<Verdict, Failure> {
-        let end = Instant::now() + self.bound;
+    /// A service ends by itself, or can't be asked at the end.
+    pub(crate) async fn until_settled(&mut self, services: &mut Services<'_>) -> Result<Settled, Failure> {
         let mut good_since = None;
         loop {
+            self.strike(services).await?;
             self.look(services).await?;
             good_since =
                 if self.is_good(services).await { good_since.or_else(|| Some(Instant::now())) } else { None };
             let settled = good_since.is_some_and(|since| since.elapsed() >= QUIET);
-            if settled || Instant::now() >= end {
+            if settled || Instant::now() >= self.end {
                 break;
             }
-            sleep(TICK).await;
+            self.wait().await;
         }
-        self.progress.finish(&self.source, &self.rows);
-        verdict(self.ledger(services).await?, services).await
+        self.progress.finish(&self.source.all(), &self.shown());
+        let ledger = self.ledger(services).await?;
+        let queued = self.queued(services).await;
+        let queued = queued.ok_or_else(|| Failure::Unavailable("the broker tells nothing".to_owned()))?;
+        let chaos = self.chaos.as_ref().map(|chaos| chaos.summary(ledger.totals.faults));
+        Ok(Settled { verdict: verdict(&ledger, queued, services).await?, chaos })
     }
 
-    async fn look(&mut self, services: &mut Services) -> Result<(), Failure> {
-        services.check()?;
-        // A service that does not answer keeps its last row: it may be busy, and if it is dead we know.
-        if let Some(status) = self.reader.get::<Status>(&services.addresses.producer).await {
-            self.source = Source::of(&status);
-        }
-        self.rows.resize_with(services.addresses.consumers.len(), Row::default);
-        for (row, (consumer, url)) in self.rows.iter_mut().zip(&services.addresses.consumers) {
-            if let Some(status) = self.reader.get::<Status>(url).await {
-                *row = Row::of(consumer.name(), &status);
+    /// Until the next look, or until something goes wrong.
+    async fn wait(&self) {
+        let tick = Instant::now() + TICK;
+        let next = self.chaos.as_ref().and_then(Chaos::next);
+        sleep_until(next.map_or(tick, |next| next.min(tick))).await;
+    }
+
+    /// Lets what is due by now go wrong.
+    async fn strike(&mut self, services: &mut Services<'_>) -> Result<(), Failure> {
+        while let Some(blow) = self.chaos.as_mut().and_then(Chaos::due) {
+            if let Some(order) = blow.order() {
+                self.client.order(&services.addresses.control, &order).await?;
             }
+            if let Blow::Kill { part, down_for } = blow {
+                // Its last words: what it has counted would else be lost.
+                self.look_at(services, part).await;
+                if !services.kill(part, down_for).await? {
+                    continue;
+                }
+                self.killed(part);
+            }
+            self.chaos.iter_mut().for_each(|chaos| chaos.done(blow.clone()));
         }
-        self.progress.show(&self.source, &self.rows);
         Ok(())
     }
 
+    fn killed(&mut self, part: Part) {
+        match part {
+            Part::Producer => self.source.killed(),
+            Part::Consumer(consumer) => self.rows.entry(consumer).or_default().killed(),
+            Part::Broker | Part::Sandbox => {}
+        }
+    }
+
+    async fn look(&mut self, services: &mut Services<'_>) -> Result<(), Failure> {
+        services.check().await?;
+        self.look_at(services, Part::Producer).await;
+        for consumer in Consumer::ALL {
+            self.look_at(services, Part::Consumer(consumer)).await;
+        }
+        self.progress.show(&self.source.all(), &self.shown());
+        Ok(())
+    }
+
+    /// A service that does not answer keeps its last row: it may be busy, and if it is dead we know.
+    async fn look_at(&mut self, services: &Services<'_>, part: Part) {
+        let Some(status) = self.status(services, part).await else { return };
+        match part {
+            Part::Producer => self.source.is_now(Source::of(&status)),
+            Part::Consumer(consumer) => {
+                self.rows.entry(consumer).or_default().is_now(Row::of(consumer.name(), &status));
+            }
+            Part::Broker | Part::Sandbox => {}
+        }
+    }
+
+    fn shown(&self) -> Vec<Row> {
+        self.rows.values().map(Lives::all).collect()
+    }
+
     /// Whether all is as it should be by now, and nothing can still turn up in the audit log.
-    async fn is_good(&self, services: &Services) -> bool {
+    async fn is_good(&self, services: &Services<'_>) -> bool {
         // Cheap to know, and true before the rest can be.
-        if self.rows.iter().any(|row| row.finished() < self.signups) {
+        let goes_on = self.chaos.as_ref().is_some_and(|chaos| chaos.next().is_some());
+        if goes_on || !services.all_run() || Instant::now() < self.signed_up {
+            return false;
+        }
+        let Some(queued) = self.queued(services).await else { return false };
+        if queued.values().any(|queued| *queued > self.short_lived) {
             return false;
         }
         let Ok(ledger) = self.ledger(services).await else { return false };
         ledger.is_complete(Clock::system().now())
-            && verdict(ledger, services).await.is_ok_and(|it| it.is_good())
+            && verdict(&ledger, queued, services).await.is_ok_and(|it| it.is_good())
     }
 
-    async fn ledger(&self, services: &Services) -> Result<Ledger, Failure> {
+    async fn status(&self, services: &Services<'_>, part: Part) -> Option<Status> {
+        self.client.get(services.addresses.status.get(&part)?).await
+    }
+
+    /// How many messages each consumer is not through with, by the broker's word.
+    async fn queued(&self, services: &Services<'_>) -> Option<BTreeMap<Consumer, u64>> {
+        let status = self.status(services, Part::Broker).await?;
+        let queued = |consumer: Consumer| {
+            let count = |of| status.counts.get(&format!("{}.{of}", dlq::queue(consumer))).copied();
+            Some((consumer, count("available")? + count("locked")?))
+        };
+        Consumer::ALL.into_iter().map(queued).collect()
+    }
+
+    async fn ledger(&self, services: &Services<'_>) -> Result<Ledger, Failure> {
         let url = format!("{}/_effects", services.addresses.control);
-        let ledger = self.reader.get(&url).await;
+        let ledger = self.client.get(&url).await;
         ledger.ok_or_else(|| Failure::Unavailable("the stand-ins' ledger can't be read".to_owned()))
     }
 }
 
-async fn verdict(ledger: Ledger, services: &Services) -> Result<Verdict, Failure> {
-    let mut letters = Vec::new();
-    for (consumer, _) in &services.addresses.consumers {
-        letters.extend(dlq::letters(&services.addresses.bus, *consumer).await?);
+async fn verdict(
+    ledger: &Ledger,
+    queued: BTreeMap<Consumer, u64>,
+    services: &Services<'_>,
+) -> Result<Verdict, Failure> {
+    let mut bus = OnTheBus { queued, ..OnTheBus::default() };
+    for consumer in Consumer::ALL {
+        let letters = dlq::letters(&services.addresses.bus, consumer).await?;
+        bus.letters.extend(letters.into_iter().map(|letter| (consumer, letter)));
     }
-    Ok(Verdict::on(&ledger, letters))
+    Ok(Verdict::on(ledger, bus))
 }
 
-fn bound(signups: u32, rate: f64) -> Duration {
-    let signing_up = Duration::try_from_secs_f64(f64::from(signups) / rate).unwrap_or(Duration::MAX);
+/// How long people sign up.
+pub(crate) fn signing_up(args: &UpArgs) -> Duration {
+    Duration::try_from_secs_f64(f64::from(args.signups.get()) / args.rate).unwrap_or(Duration::MAX)
+}
+
+fn bound(signups: u32, signing_up: Duration) -> Duration {
     signing_up.saturating_add(AT_MOST).saturating_add(AT_MOST_EACH * signups)
+}
+
+/// What is beyond the clock is as good as never: a century, say.
+fn in_time(time: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    Instant::now() + time.min(CENTURY)
 }
 
 #[cfg(test)]
@@ -122,8 +222,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bound_follows_the_number_and_the_rate() {
-        assert_eq!(bound(25, 5.0), Duration::from_millis(5_000 + 120_000 + 2_500));
-        assert!(bound(u32::MAX, f64::MIN_POSITIVE) > Duration::from_secs(u64::MAX / 2));
+    fn the_bound_follows_the_number_and_the_time_and_never_overflows() {
+        assert_eq!(bound(25, Duration::from_secs(5)), Duration::from_millis(5_000 + 120_000 + 6_250));
+        assert!(in_time(bound(u32::MAX, Duration::MAX)) > Instant::now());
     }
 }
