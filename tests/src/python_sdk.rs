@@ -1,11 +1,14 @@
-//! The official Python SDK for Azure Service Bus, which judges the broker and which the bench compares with.
+//! The official Python SDK for Azure Service Bus, which judges the broker, which the documentation's subscriber stands on
+//! and which the bench compares with.
 //!
 //! It is installed into `.sdk` at the workspace's root the first time, which takes Python and a package registry.
 
 use std::{
     path::{Path, PathBuf},
-    process::{Command, ExitStatus, Stdio},
+    process::Command,
 };
+
+use crate::judges::succeeds;
 
 /// What is installed: the version that we wrote against, or the newest if that is gone.
 const PACKAGES: [&str; 2] = ["azure-servicebus==7.14.*", "azure-servicebus"];
@@ -30,8 +33,4 @@ pub fn python_sdk() -> Result<PathBuf, String> {
     } else {
         Err("azure-servicebus can't be installed: no package registry".to_owned())
     }
-}
-
-fn succeeds(command: &mut Command) -> bool {
-    command.stdout(Stdio::null()).stderr(Stdio::null()).status().as_ref().is_ok_and(ExitStatus::success)
 }
