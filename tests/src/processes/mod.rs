@@ -6,6 +6,7 @@
 
 mod control;
 mod program;
+mod services;
 mod wait;
 mod world;
 

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -122,10 +123,18 @@ impl Program {
     /// Runs it to its end.
     ///
     /// # Panics
-    /// If it has not ended in time.
+    /// If it has not ended within a minute.
     pub async fn run(&self) -> Output {
+        self.run_within(PATIENCE).await
+    }
+
+    /// Runs it to its end, which may take so long.
+    ///
+    /// # Panics
+    /// If it has not ended by then.
+    pub async fn run_within(&self, patience: Duration) -> Output {
         let mut process = self.spawn();
-        let status = process.ended().await;
+        let status = process.ended_within(patience).await;
         process.output(status)
     }
 }
@@ -191,7 +200,11 @@ impl Process {
     /// # Panics
     /// If it has not within a minute.
     pub async fn ended(&mut self) -> ExitStatus {
-        let ended = timeout(PATIENCE, self.child.wait()).await;
+        self.ended_within(PATIENCE).await
+    }
+
+    async fn ended_within(&mut self, patience: Duration) -> ExitStatus {
+        let ended = timeout(patience, self.child.wait()).await;
         let ended = ended.unwrap_or_else(|_| panic!("still runs: {}", self.err.display()));
         ended.expect("a child of ours can be waited for")
     }

@@ -1,37 +1,20 @@
 //! A broker and the stand-in vendors, and how everything else is started beside them.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fs, path::Path, sync::Arc};
 
 use clap::Parser;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use usher_bus::{Bus, BusSettings, Entity, Peeked, Receiver, ServiceBus};
-use usher_sandbox::{
-    CLIENT_ID, CLIENT_SECRET, SIGN_UP_APP_ID, STRIPE_KEY, TENANT_ID, marketing_consent_attribute,
-    stripe_customer_id_attribute,
-};
+use usher_sandbox::Judged;
 use usher_service::Status;
 
 use super::{Control, Process, Program, eventually};
 
-/// Usher's own topic, with locks that are over soon: what a killed consumer held comes again while the test waits.
-const SHORT_LOCKS: &str = r#"{ "UserConfig": { "Namespaces": [ { "Name": "test", "Topics": [ {
-    "Name": "user-signups",
-    "Properties": { "RequiresDuplicateDetection": true, "DuplicateDetectionHistoryTimeWindow": "P1D" },
-    "Subscriptions": [ {
-        "Name": "billing",
-        "Properties": { "LockDuration": "PT5S", "MaxDeliveryCount": 10 },
-        "Rules": [ { "Name": "ours", "Properties": {
-            "FilterType": "Sql", "SqlFilter": { "SqlExpression": "replayTo IS NULL OR replayTo = 'billing'" }
-        } } ]
-    } ]
-} ] } ] } }"#;
-
 /// How a world differs from a quick one in good health.
 pub struct Options {
+    /// The consumers that run: whose effects the ledger judges. Billing alone unless told.
+    pub consumers: Vec<Judged>,
     /// Locks of five seconds instead of a minute.
     pub short_locks: bool,
     /// How long a vendor takes for an answer, at most.
@@ -42,7 +25,12 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { short_locks: false, answer_time: "5ms", variables: Vec::new() }
+        Self {
+            consumers: vec![Judged::Billing],
+            short_locks: false,
+            answer_time: "5ms",
+            variables: Vec::new(),
+        }
     }
 }
 
@@ -52,8 +40,8 @@ pub struct World {
     pub broker: Process,
     /// A hold on the stand-in vendors.
     pub control: Control,
-    options: Options,
-    sandbox: Process,
+    pub(super) options: Options,
+    pub(super) sandbox: Process,
     home: TempDir,
 }
 
@@ -83,49 +71,6 @@ impl World {
         connection_string(self.broker.announced("amqp"), "SAS_KEY_VALUE")
     }
 
-    /// The producer, ready to be started.
-    pub fn producer(&self) -> Program {
-        self.program("usher-producer")
-            .with("CHECKPOINT", self.checkpoint().display().to_string())
-            .with("START_FROM", "1h")
-            // The audit log allows five requests in ten seconds.
-            .with("POLL_INTERVAL", "2s")
-            .with("SIGNUP_ACTORS", SIGN_UP_APP_ID.to_string())
-            .with("EVENT_ATTRIBUTES", marketing_consent_attribute())
-    }
-
-    /// The producer's checkpoint.
-    pub fn checkpoint(&self) -> PathBuf {
-        self.home().join("checkpoint.json")
-    }
-
-    /// Billing, ready to be started.
-    pub fn billing(&self) -> Program {
-        self.program("usher-billing")
-            .with("STRIPE_SECRET_KEY", STRIPE_KEY)
-            .with("STRIPE_API_BASE", self.sandbox.announced("stripe"))
-            .with("STRIPE_CUSTOMER_ID_ATTRIBUTE", stripe_customer_id_attribute())
-    }
-
-    /// The command line, with the settings that an operator of this world has.
-    pub fn usher<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Program {
-        let operator = self.billing().without("HEALTH_ADDR");
-        operator.renamed("usher").args(args)
-    }
-
-    fn program(&self, name: &'static str) -> Program {
-        Program::new(name, self.home())
-            .with("SERVICEBUS_CONNECTION_STRING", self.connection_string())
-            .with("ENTRA_TENANT_ID", TENANT_ID.to_string())
-            .with("ENTRA_CLIENT_ID", CLIENT_ID.to_string())
-            .with("ENTRA_CLIENT_SECRET", CLIENT_SECRET)
-            .with("ENTRA_AUTHORITY_HOST", self.sandbox.announced("login"))
-            .with("GRAPH_ENDPOINT", self.sandbox.announced("graph"))
-            .with("USHER_EXTRA_CA_FILE", self.sandbox.announced("ca_file"))
-            .with("HEALTH_ADDR", "127.0.0.1:0")
-            .with_all(&self.options.variables)
-    }
-
     /// A connection of the test's own to the broker.
     pub fn bus(&self) -> ServiceBus {
         ServiceBus::connect(&bus_settings(&self.connection_string()), None).expect("the settings are right")
@@ -133,12 +78,23 @@ impl World {
 
     /// A look into billing's subscription.
     pub async fn queue(&self) -> Arc<dyn Receiver> {
-        self.bus().receiver(&subscription()).await.expect("the subscription is there")
+        self.queue_of(Judged::Billing).await
     }
 
     /// A look into billing's dead-letter queue.
     pub async fn dead_letters(&self) -> Arc<dyn Receiver> {
-        self.bus().receiver(&subscription().dead_letters()).await.expect("every subscription has one")
+        self.dead_letters_of(Judged::Billing).await
+    }
+
+    /// A look into a consumer's subscription.
+    pub async fn queue_of(&self, consumer: Judged) -> Arc<dyn Receiver> {
+        self.bus().receiver(&subscription(consumer)).await.expect("the subscription is there")
+    }
+
+    /// A look into a consumer's dead-letter queue.
+    pub async fn dead_letters_of(&self, consumer: Judged) -> Arc<dyn Receiver> {
+        let dead_letters = subscription(consumer).dead_letters();
+        self.bus().receiver(&dead_letters).await.expect("every subscription has one")
     }
 
     /// What a producer or a consumer counts, once it is as it should be.
@@ -226,8 +182,8 @@ fn bus_settings(connection_string: &str) -> BusSettings {
         .bus
 }
 
-fn subscription() -> Entity {
-    Entity::subscription("user-signups", "billing")
+fn subscription(consumer: Judged) -> Entity {
+    Entity::subscription("user-signups", consumer.name())
 }
 
 fn broker(home: &Path, options: &Options, listen: &str) -> Program {
@@ -240,15 +196,39 @@ fn broker(home: &Path, options: &Options, listen: &str) -> Program {
         return program;
     }
     let config = home.join("broker.json");
-    fs::write(&config, SHORT_LOCKS).expect("the test's folder can be written");
+    fs::write(&config, topology_with_short_locks().to_string()).expect("the test's folder can be written");
     program.args(["--config".to_owned(), config.display().to_string()])
+}
+
+/// Usher's own topic, with locks that are over soon: what a killed consumer held comes again while the test waits.
+fn topology_with_short_locks() -> Value {
+    let subscriptions = Judged::ALL.map(|consumer| {
+        let name = consumer.name();
+        let filter = json!({ "SqlExpression": format!("replayTo IS NULL OR replayTo = '{name}'") });
+        let properties = json!({ "FilterType": "Sql", "SqlFilter": filter });
+        json!({
+            "Name": name,
+            "Properties": { "LockDuration": "PT5S", "MaxDeliveryCount": 10 },
+            "Rules": [{ "Name": "ours", "Properties": properties }],
+        })
+    });
+    let properties =
+        json!({ "RequiresDuplicateDetection": true, "DuplicateDetectionHistoryTimeWindow": "P1D" });
+    let topic = json!({
+        "Name": "user-signups",
+        "Properties": properties,
+        "Subscriptions": subscriptions,
+    });
+    json!({ "UserConfig": { "Namespaces": [{ "Name": "test", "Topics": [topic] }] } })
 }
 
 /// Stand-ins without delays, so that what a test waits for is what it is about.
 fn sandbox(home: &Path, options: &Options) -> Program {
     let ca_file = home.join("ca.pem").display().to_string();
+    let consumers: Vec<_> = options.consumers.iter().map(|consumer| consumer.name()).collect();
     Program::new("usher-sandbox", home)
         .args(["--ca-file", &ca_file, "--seed", "7", "--audit-page-size", "1000"])
+        .args(["--consumers", &consumers.join(",")])
         .args(["--audit-latency", "0s", "--audit-latency-p99", "0s", "--stragglers", "0"])
         .args(["--replication-lag", "0s", "--answer-time", options.answer_time])
         .with_all(&options.variables)

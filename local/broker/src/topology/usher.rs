@@ -8,7 +8,7 @@ use crate::rules::Filter;
 const TOPIC: &str = "user-signups";
 
 /// The consumers, each of which has a subscription of its own name.
-const CONSUMERS: [&str; 1] = ["billing"];
+const CONSUMERS: [&str; 4] = ["billing", "email", "birthrights", "upn"];
 
 /// As long as Service Bus allows: within it the producer may publish a sign-up twice.
 const DUPLICATE_WINDOW: Duration = Duration::from_hours(7 * 24);
