@@ -9,7 +9,9 @@ use usher_bus::{Bus, Message};
 use usher_tests::processes::{Options, Output, Program, World};
 
 const LETTERS: usize = 10_000;
-const BATCH: usize = 500;
+const BATCH: usize = 100;
+/// About as long as an event: a page of so many is larger than a message may be.
+const BODY: usize = 1200;
 /// The most memory that the command line may ever have held, in KiB.
 const MOST_KIB: u64 = 64 * 1024;
 
@@ -38,7 +40,8 @@ async fn ten_thousand_dead_letters_are_listed_and_shown_in_bounded_memory() {
     let billing = world.billing().with("CONCURRENCY", "64").start().await;
     let publisher = world.bus().publisher("user-signups").await.unwrap();
     for from in (0..LETTERS).step_by(BATCH) {
-        let batch = (from..from + BATCH).map(|n| Message::new(format!("m{n}"), "not an event"));
+        let batch =
+            (from..from + BATCH).map(|n| Message::new(format!("m{n}"), format!("{:BODY$}", "not an event")));
         publisher.publish(batch.collect()).await.unwrap();
     }
     world.counts(&billing, "all are dead letters", |it| it.of("dead_lettered") == LETTERS as u64).await;

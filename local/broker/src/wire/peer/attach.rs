@@ -42,7 +42,10 @@ impl Peer {
     ) -> Result<(), Refusal> {
         self.check_handle(channel, attach.handle)?;
         let link = self.link_for(attach);
-        outgoing::attach(out, channel, attach, MAX_MESSAGE_BYTES as u64, link.is_err());
+        // The bound is on what we take. A page of peeked messages is larger than any of them: to a peer that receives
+        // we promise none, which is what 0 says.
+        let bound = if attach.peer_receives { 0 } else { MAX_MESSAGE_BYTES as u64 };
+        outgoing::attach(out, channel, attach, bound, link.is_err());
         let link = match link {
             Ok(link) => link,
             Err(fault) => {
