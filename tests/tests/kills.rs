@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use usher_bus::{Bus, Message};
 use usher_event::EventId;
-use usher_sandbox::TENANT_ID;
+use usher_sandbox::{Effect, Judged, TENANT_ID};
 use usher_tests::processes::{Options, Process, Program, World, eventually, peek_all};
 use uuid::Uuid;
 
@@ -16,9 +16,13 @@ use uuid::Uuid;
 /// between the broker's answer and the new checkpoint is long enough to be hit.
 const KNOWN_USERS: u128 = 50_000;
 
-/// As [`World::start`], with locks that are over soon.
+/// As [`World::start`], with these consumers, and with locks that are over soon.
+async fn world_of(consumers: impl Into<Vec<Judged>>) -> World {
+    World::start(Options { consumers: consumers.into(), short_locks: true, ..Options::default() }).await
+}
+
 async fn world() -> World {
-    World::start(Options { short_locks: true, ..Options::default() }).await
+    world_of([Judged::Billing]).await
 }
 
 /// Waits until every effect shows once and no message is left anywhere.
@@ -27,9 +31,11 @@ async fn all_is_well(world: &World, sign_ups: usize) {
         world.control.shows_each_effect_once(sign_ups).await.then_some(())
     })
     .await;
-    let queue = world.queue().await;
-    eventually("the queue is empty", async || peek_all(&*queue).await.is_empty().then_some(())).await;
-    assert_eq!(peek_all(&*world.dead_letters().await).await.len(), 0);
+    for &consumer in world.consumers() {
+        let queue = world.queue_of(consumer).await;
+        eventually("the queue is empty", async || peek_all(&*queue).await.is_empty().then_some(())).await;
+        assert_eq!(peek_all(&*world.dead_letters_of(consumer).await).await.len(), 0, "{consumer:?}");
+    }
 }
 
 async fn sign_ups(world: &World, count: usize, a_second: u32) {
@@ -94,33 +100,74 @@ async fn a_producer_killed_between_publish_and_checkpoint_publishes_again_and_it
     all_is_well(&world, users.len()).await;
 }
 
-/// Billing dies when a vendor has done what it asked for and before it knows.
-async fn billing_dies_after(call: &str, effect: impl Fn(&usher_sandbox::Effect) -> bool) {
-    let world = world().await;
-    let _producer = world.producer().start().await;
+/// Somebody signs up and agrees to mail. When their message is there, the next call of this kind, whosever it is, takes
+/// effect and is never answered; only then the consumer, which was kept still, goes on.
+async fn sign_up_with_an_answer_lost(world: &World, consumer: &Process, call: &str, who: Value) -> Uuid {
+    consumer.freeze().await;
+    let user = world.control.order(json!({ "sign_up": who })).await[0];
+    let queue = world.queue_of(world.consumers()[0]).await;
+    eventually("published", async || (!peek_all(&*queue).await.is_empty()).then_some(())).await;
     world.control.fail_next(call, json!("hang-after")).await;
-    let mut billing = world.billing().start().await;
-    let user = world.control.sign_up().await;
+    consumer.thaw().await;
+    user
+}
 
-    eventually("the effect is there", async || {
-        world.control.effects().await.of(user).is_some_and(&effect).then_some(())
+/// A consumer dies when a vendor has done what it asked for and before it knows.
+async fn dies_after(consumer: Judged, call: &str, is_there: impl Fn(&Effect) -> bool) {
+    let world = world_of([consumer]).await;
+    let _producer = world.producer().start().await;
+    let mut process = world.consumer(consumer).start().await;
+    let who = json!({ "marketing_consent": true, "company_type": "business" });
+    let user = sign_up_with_an_answer_lost(&world, &process, call, who).await;
+
+    eventually(&format!("{call} takes effect"), async || {
+        world.control.effects().await.of(user).is_some_and(&is_there).then_some(())
     })
     .await;
-    billing.kill().await;
+    process.kill().await;
 
-    assert_eq!(peek_all(&*world.queue().await).await.len(), 1, "not settled");
-    let _billing = world.billing().start().await;
+    assert_eq!(peek_all(&*world.queue_of(consumer).await).await.len(), 1, "{call}: not settled");
+    let _process = world.consumer(consumer).start().await;
     all_is_well(&world, 1).await;
 }
 
 #[tokio::test]
-async fn billing_killed_after_the_customer_was_made_makes_no_second_one() {
-    billing_dies_after("stripe.create_customer", |effect| effect.customers.len() == 1).await;
+async fn a_consumer_killed_between_an_effect_and_the_settlement_repeats_nothing_and_leaves_nothing_out() {
+    use Judged::{Billing, Birthrights, Email, Upn};
+    // At once: each waits for most of the time, for a lock to be over.
+    tokio::join!(
+        dies_after(Billing, "stripe.create_customer", |effect| effect.customers.len() == 1),
+        dies_after(Billing, "graph.patch_user", |effect| effect.customer_id.is_some()),
+        dies_after(Email, "mailchimp.put_member", |Effect { email, .. }| {
+            (email.members, email.welcomed) == (1, 0)
+        }),
+        dies_after(Email, "mailchimp.tag_member", |effect| effect.email.welcomed == 1),
+        dies_after(Birthrights, "graph.batch", |Effect { birthrights, .. }| {
+            birthrights.actual == birthrights.expected
+        }),
+        dies_after(Upn, "graph.patch_user", |effect| effect.upn.upn_changes == 1),
+    );
 }
 
 #[tokio::test]
-async fn billing_killed_after_the_last_effect_and_before_the_settlement_changes_nothing_more() {
-    billing_dies_after("graph.patch_user", |effect| effect.customer_id.is_some()).await;
+async fn upn_killed_between_a_name_that_is_taken_and_the_next_one_finds_the_same_names_again() {
+    let world = world_of([Judged::Upn]).await;
+    let _producer = world.producer().start().await;
+    let mut upn = world.upn().start().await;
+    let ada = json!({ "display_name": "Ada Lovelace", "given_name": "Ada", "surname": "Lovelace" });
+    world.control.order(json!({ "sign_up": ada })).await;
+    all_is_well(&world, 1).await;
+    let namesake = sign_up_with_an_answer_lost(&world, &upn, "graph.patch_user", ada).await;
+
+    eventually("the first name has been tried", async || {
+        (world.control.effects().await.totals.calls["graph.patch_user"] == 2).then_some(())
+    })
+    .await;
+    upn.kill().await;
+
+    assert_eq!(world.control.effects().await.of(namesake).unwrap().upn.upn_changes, 0, "it is taken");
+    let _upn = world.upn().start().await;
+    all_is_well(&world, 2).await;
 }
 
 #[tokio::test]
@@ -178,18 +225,22 @@ async fn a_broker_killed_while_messages_are_dead_lettered_keeps_each_of_them_onc
 }
 
 #[tokio::test]
-async fn producer_and_billing_killed_at_random_moments_lose_and_double_nothing() {
+async fn the_producer_and_all_consumers_killed_at_random_moments_lose_and_double_nothing() {
     const SIGN_UPS: usize = 60;
-    const KILLS: usize = 10;
-    let world = world().await;
+    const KILLS: usize = 15;
+    let world = world_of(Judged::ALL).await;
     let mut chance = fastrand::Rng::with_seed(5);
-    let programs = [world.producer(), world.billing()];
-    let mut running = [programs[0].start().await, programs[1].start().await];
+    let mut programs = vec![world.producer()];
+    programs.extend(Judged::ALL.map(|consumer| world.consumer(consumer)));
+    let mut running = Vec::new();
+    for program in &programs {
+        running.push(program.start().await);
+    }
     sign_ups(&world, SIGN_UPS, 6).await;
 
     for _ in 0..KILLS {
-        let victim = chance.usize(0..2);
-        sleep(Duration::from_millis(chance.u64(50..1_200))).await;
+        let victim = chance.usize(0..running.len());
+        sleep(Duration::from_millis(chance.u64(50..800))).await;
         kill_and_restart(&mut running[victim], &programs[victim]).await;
     }
     all_is_well(&world, SIGN_UPS).await;

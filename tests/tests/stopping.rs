@@ -5,17 +5,22 @@
 
 use std::fs;
 
+use serde_json::json;
+use usher_sandbox::Judged;
 use usher_tests::processes::{Options, Process, Program, World, eventually, peek_all, send_signal};
 
 #[tokio::test]
 async fn each_service_ends_with_exit_code_0_when_terminated() {
-    let mut world = World::start(Options::default()).await;
+    let mut world = World::start(Options { consumers: Judged::ALL.into(), ..Options::default() }).await;
     let mut producer = world.producer().start().await;
-    let mut billing = world.billing().start().await;
+    let mut consumers = Vec::new();
+    for consumer in Judged::ALL {
+        consumers.push(world.consumer(consumer).start().await);
+    }
     world.control.sign_up().await;
     eventually("it works", async || world.control.shows_each_effect_once(1).await.then_some(())).await;
 
-    for process in [&mut billing, &mut producer, &mut world.broker] {
+    for process in consumers.iter_mut().chain([&mut producer, &mut world.broker, &mut world.sandbox]) {
         let output = process.terminate().await;
         assert_eq!(output.code, Some(0), "{}", output.stderr);
     }
@@ -39,23 +44,34 @@ async fn a_terminated_broker_with_clients_connected_keeps_what_it_accepted() {
 }
 
 #[tokio::test]
-async fn a_terminated_consumer_finishes_what_it_has_begun() {
-    let world = World::start(Options { answer_time: "1500ms", ..Options::default() }).await;
+async fn each_terminated_consumer_finishes_what_it_has_begun() {
+    for consumer in Judged::ALL {
+        // Each by itself: where several write to one user, one may be sent away, and then it gives its message back.
+        finishes_what_it_has_begun(consumer).await;
+    }
+}
+
+async fn finishes_what_it_has_begun(consumer: Judged) {
+    let world = World::start(Options { consumers: vec![consumer], ..Options::default() }).await;
     let _producer = world.producer().start().await;
-    let mut billing = world.billing().start().await;
-    world.control.sign_up().await;
-    eventually("billing is at it", async || {
-        let calls = world.control.effects().await.totals.calls;
-        calls.contains_key("stripe.search_customers").then_some(())
-    })
-    .await;
+    let mut process = world.consumer(consumer).start().await;
+    process.freeze().await;
+    world.control.order(json!({ "sign_up": { "marketing_consent": true } })).await;
+    let queue = world.queue_of(consumer).await;
+    eventually("published", async || (peek_all(&*queue).await.len() == 1).then_some(())).await;
     assert!(!world.control.effects().await.all_exact(), "not done yet");
+    // So that it is told to stop when it is in the midst of it.
+    world.sandbox.freeze().await;
+    process.thaw().await;
+    world.counts(&process, "it is at it", |counts| counts.of("attempts") == 1).await;
+    send_signal(process.id(), "TERM").await;
+    eventually("it has heard", async || process.stderr().contains("stopping").then_some(())).await;
 
-    let output = billing.terminate().await;
+    world.sandbox.thaw().await;
 
-    assert_eq!(output.code, Some(0), "{}", output.stderr);
-    assert!(world.control.effects().await.all_exact(), "done");
-    assert_eq!(peek_all(&*world.queue().await).await.len(), 0, "and settled");
+    assert_eq!(process.ended().await.code(), Some(0), "{consumer:?}: {}", process.stderr());
+    assert!(world.control.effects().await.all_exact(), "{consumer:?}: done");
+    assert_eq!(peek_all(&*queue).await.len(), 0, "{consumer:?}: and settled");
 }
 
 #[tokio::test]
@@ -82,13 +98,23 @@ async fn up() -> (tempfile::TempDir, Process, Vec<Child>) {
     let mut up = up;
     eventually("all have started", async || {
         assert!(up.runs(), "{}", up.stderr());
-        home.path().join(".usher/last/billing.env").exists().then_some(())
+        home.path().join(".usher/last/upn.env").exists().then_some(())
     })
     .await;
     let children = Child::all_of(up.id());
     let mut names: Vec<_> = children.iter().map(|child| child.name.as_str()).collect();
     names.sort_unstable();
-    assert_eq!(names, ["usher-billing", "usher-broker", "usher-producer", "usher-sandbox"]);
+    // Linux keeps 15 characters of a name.
+    let all = [
+        "usher-billing",
+        "usher-birthrigh",
+        "usher-broker",
+        "usher-email",
+        "usher-producer",
+        "usher-sandbox",
+        "usher-upn",
+    ];
+    assert_eq!(names, all);
     (home, up, children)
 }
 

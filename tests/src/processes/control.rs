@@ -45,6 +45,11 @@ impl Control {
         self.get_json(&format!("{}/_effects", self.url)).await
     }
 
+    /// The ledger with what is personal in it, such as what has been made of somebody's name.
+    pub async fn effects_revealed(&self) -> Effects {
+        self.get_json(&format!("{}/_effects?reveal=true", self.url)).await
+    }
+
     /// All personal data that went in.
     pub async fn people(&self) -> Vec<Value> {
         self.get_json(&format!("{}/_control/people", self.url)).await

@@ -188,6 +188,16 @@ impl Process {
         self.child.start_kill().expect("it runs");
     }
 
+    /// Stops it in its tracks (SIGSTOP) until it is thawed: what is sent to it waits.
+    pub async fn freeze(&self) {
+        send_signal(self.id(), "STOP").await;
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub async fn thaw(&self) {
+        send_signal(self.id(), "CONT").await;
+    }
+
     /// Asks it to stop (SIGTERM) and waits until it has.
     pub async fn terminate(&mut self) -> Output {
         send_signal(self.id(), "TERM").await;

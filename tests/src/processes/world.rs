@@ -38,10 +38,11 @@ impl Default for Options {
 pub struct World {
     /// The broker.
     pub broker: Process,
-    /// A hold on the stand-in vendors.
+    /// The stand-in vendors.
+    pub sandbox: Process,
+    /// A hold on them.
     pub control: Control,
     pub(super) options: Options,
-    pub(super) sandbox: Process,
     home: TempDir,
 }
 
@@ -53,6 +54,11 @@ impl World {
         let sandbox = sandbox(home.path(), &options).start().await;
         let control = Control::new(sandbox.announced("control"));
         Self { broker, control, options, sandbox, home }
+    }
+
+    /// The consumers whose effects the ledger judges.
+    pub fn consumers(&self) -> &[Judged] {
+        &self.options.consumers
     }
 
     /// Where everything lies, the files with all that was said (`*.out`, `*.err`) included.
