@@ -170,6 +170,7 @@ async fn a_wrong_setting_is_named_and_its_value_is_not_repeated() {
         ("MAILCHIMP_CONSENT_ATTRIBUTE", "hush"),
         ("MAILCHIMP_WELCOME_TAG", " hush"),
         ("MAILCHIMP_STATUS_IF_NEW", "hush"),
+        ("MAILCHIMP_UNVERIFIED", "hush"),
         ("MAILCHIMP_MERGE_FIELDS", "hush"),
         ("MAILCHIMP_MERGE_FIELDS", "FNAME=hush"),
         ("MAILCHIMP_MARKETING_PERMISSIONS", "hush"),

@@ -36,9 +36,10 @@ impl DeadLetters {
             None => local_broker(whose).await?,
         };
         let subscription = whose.subscription.as_deref().unwrap_or(whose.consumer.name());
+        let dead_letters = Entity::subscription(settings.topic(), subscription).dead_letters();
         let opened = tokio::select! {
             () = shutdown.requested() => Err(Failure::Negative("stopped".to_owned())),
-            opened = open(&settings, whose.extra_ca_file.as_deref(), subscription) => opened,
+            opened = open(&settings, whose.extra_ca_file.as_deref(), &dead_letters) => opened,
         };
         match opened {
             Ok((bus, receiver)) => Ok(Self { bus, receiver, broker }),
@@ -60,10 +61,11 @@ impl DeadLetters {
     }
 }
 
-/// All dead letters of a consumer on a broker that runs here: for runs whose dead letters fit on a screen.
-pub(crate) async fn letters(connection_string: &str, consumer: Consumer) -> Result<Vec<Letter>, Failure> {
+/// All that lies in a queue of a broker that runs here, what is locked included: for runs of which that fits on a
+/// screen.
+pub(crate) async fn letters(connection_string: &str, queue: &Entity) -> Result<Vec<Letter>, Failure> {
     let settings = settings(connection_string);
-    let (bus, receiver) = open(&settings, None, consumer.name()).await?;
+    let (bus, receiver) = open(&settings, None, queue).await?;
     let mut pages = Pages::new(receiver.clone(), 0);
     let mut letters = Vec::new();
     let read = loop {
@@ -86,11 +88,10 @@ pub(crate) fn queue(consumer: Consumer) -> Entity {
 async fn open(
     settings: &BusSettings,
     extra_ca: Option<&Path>,
-    subscription: &str,
+    queue: &Entity,
 ) -> Result<(ServiceBus, Arc<dyn Receiver>), Failure> {
     let bus = ServiceBus::connect(settings, extra_ca).map_err(|e| Failure::setting(e.setting(), e))?;
-    let entity = Entity::subscription(settings.topic(), subscription).dead_letters();
-    let receiver = bus.receiver(&entity).await.map_err(|error| match error {
+    let receiver = bus.receiver(queue).await.map_err(|error| match error {
         BusError::Unauthorized { .. } => Failure::setting(settings.credential_setting(), error),
         other => failure(other),
     })?;

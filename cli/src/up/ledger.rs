@@ -1,6 +1,6 @@
 //! What the stand-ins hold of each person, and how that compares with what should be: `GET /_effects`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use time::OffsetDateTime;
@@ -21,9 +21,10 @@ impl Ledger {
         self.sign_ups.iter().all(|sign_up| sign_up.visible_at <= now)
     }
 
-    /// How many of them are users no more.
-    pub(crate) fn deleted(&self) -> usize {
-        self.sign_ups.iter().filter(|sign_up| sign_up.deleted).count()
+    /// Those of them who are users no more.
+    pub(crate) fn deleted(&self) -> BTreeSet<&str> {
+        let deleted = self.sign_ups.iter().filter(|sign_up| sign_up.deleted);
+        deleted.map(|sign_up| sign_up.user_id.as_str()).collect()
     }
 }
 

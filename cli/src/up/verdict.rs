@@ -10,8 +10,8 @@ use crate::{consumers::Consumer, dlq::Letter};
 pub(crate) struct OnTheBus {
     /// Every dead letter, and whose it is.
     pub(crate) letters: Vec<(Consumer, Letter)>,
-    /// How many messages a consumer is not through with.
-    pub(crate) queued: BTreeMap<Consumer, u64>,
+    /// Every message that a consumer is not through with, and whose it is.
+    pub(crate) queued: Vec<(Consumer, Letter)>,
 }
 
 /// What came of a run.
@@ -55,7 +55,7 @@ impl Verdict {
                 .problems
                 .push(format!("{}'s dead letter {number} belongs to nobody here", consumer.name()));
         }
-        verdict.problems.extend(bus.queued.into_iter().filter_map(|queued| unfinished(queued, ledger)));
+        verdict.problems.extend(unfinished(&bus.queued, ledger));
         verdict
     }
 
@@ -130,13 +130,22 @@ fn of_nobody(ledger: &Ledger) -> Vec<String> {
 }
 
 /// A user who can't be found is waited for, in case it is not yet readable: whoever is deleted early leaves a message
-/// that is held for a quarter of an hour.
-fn unfinished((consumer, queued): (Consumer, u64), ledger: &Ledger) -> Option<String> {
-    let of_deleted = ledger.deleted() as u64;
-    (queued > of_deleted).then(|| {
-        let name = consumer.name();
-        format!("{name} is not through with {queued} messages, and only {of_deleted} users were deleted")
-    })
+/// that is held for a quarter of an hour. Nobody else's may be left.
+fn unfinished(queued: &[(Consumer, Letter)], ledger: &Ledger) -> Vec<String> {
+    let deleted = ledger.deleted();
+    let is_left = |letter: &Letter| letter.user_id.as_deref().is_none_or(|user| !deleted.contains(user));
+    let mut left = BTreeMap::<Consumer, Vec<&Letter>>::new();
+    for (consumer, letter) in queued.iter().filter(|(_, letter)| is_left(letter)) {
+        left.entry(*consumer).or_default().push(letter);
+    }
+    let said = |(consumer, letters): (Consumer, Vec<&Letter>)| {
+        let first = letters.first().and_then(|letter| letter.user_id.as_deref()).unwrap_or("unknown");
+        let (name, count) = (consumer.name(), letters.len());
+        format!(
+            "{name} is not through with {count} messages, the first of them about user {first}, who was not deleted"
+        )
+    };
+    left.into_iter().map(said).collect()
 }
 
 #[cfg(test)]

@@ -16,7 +16,10 @@ use super::{
     services::{Part, Services, short_lived},
     verdict::{OnTheBus, Verdict},
 };
-use crate::{consumers::Consumer, dlq};
+use crate::{
+    consumers::Consumer,
+    dlq::{self, Letter},
+};
 
 /// How often the services are asked how they are.
 const TICK: Duration = Duration::from_millis(500);
@@ -86,10 +89,8 @@ impl Watch {
         }
         self.progress.finish(&self.source.all(), &self.shown());
         let ledger = self.ledger(services).await?;
-        let queued = self.queued(services).await;
-        let queued = queued.ok_or_else(|| Failure::Unavailable("the broker tells nothing".to_owned()))?;
         let chaos = self.chaos.as_ref().map(|chaos| chaos.summary(ledger.totals.faults));
-        Ok(Settled { verdict: verdict(&ledger, queued, services).await?, chaos })
+        Ok(Settled { verdict: verdict(&ledger, services).await?, chaos })
     }
 
     /// Until the next look, or until something goes wrong.
@@ -159,13 +160,14 @@ impl Watch {
         if goes_on || !services.all_run() || Instant::now() < self.signed_up {
             return false;
         }
+        // Before all of a queue is looked at: whether it can hold nothing but what was left for them.
         let Some(queued) = self.queued(services).await else { return false };
-        if queued.values().any(|queued| *queued > self.short_lived) {
+        if queued.iter().any(|queued| *queued > self.short_lived) {
             return false;
         }
         let Ok(ledger) = self.ledger(services).await else { return false };
         ledger.is_complete(Clock::system().now())
-            && verdict(&ledger, queued, services).await.is_ok_and(|it| it.is_good())
+            && verdict(&ledger, services).await.is_ok_and(|it| it.is_good())
     }
 
     async fn status(&self, services: &Services<'_>, part: Part) -> Option<Status> {
@@ -173,11 +175,11 @@ impl Watch {
     }
 
     /// How many messages each consumer is not through with, by the broker's word.
-    async fn queued(&self, services: &Services<'_>) -> Option<BTreeMap<Consumer, u64>> {
+    async fn queued(&self, services: &Services<'_>) -> Option<Vec<u64>> {
         let status = self.status(services, Part::Broker).await?;
         let queued = |consumer: Consumer| {
             let count = |of| status.counts.get(&format!("{}.{of}", dlq::queue(consumer))).copied();
-            Some((consumer, count("available")? + count("locked")?))
+            Some(count("available")? + count("locked")?)
         };
         Consumer::ALL.into_iter().map(queued).collect()
     }
@@ -189,15 +191,14 @@ impl Watch {
     }
 }
 
-async fn verdict(
-    ledger: &Ledger,
-    queued: BTreeMap<Consumer, u64>,
-    services: &Services<'_>,
-) -> Result<Verdict, Failure> {
-    let mut bus = OnTheBus { queued, ..OnTheBus::default() };
+async fn verdict(ledger: &Ledger, services: &Services<'_>) -> Result<Verdict, Failure> {
+    let mut bus = OnTheBus::default();
     for consumer in Consumer::ALL {
-        let letters = dlq::letters(&services.addresses.bus, consumer).await?;
-        bus.letters.extend(letters.into_iter().map(|letter| (consumer, letter)));
+        let queue = dlq::queue(consumer);
+        let of = |letters: Vec<Letter>| letters.into_iter().map(move |letter| (consumer, letter));
+        // In this order: what is dead-lettered meanwhile shows in both rather than in none.
+        bus.queued.extend(of(dlq::letters(&services.addresses.bus, &queue).await?));
+        bus.letters.extend(of(dlq::letters(&services.addresses.bus, &queue.dead_letters()).await?));
     }
     Ok(Verdict::on(ledger, bus))
 }

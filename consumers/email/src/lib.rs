@@ -10,6 +10,11 @@
 //! boolean and the producer copies as it is. A text that reads "true" comes from an attribute of another type, whose
 //! form did not ask a yes-or-no question: that is not an answer to one. Consent may also be withdrawn, and we would
 //! not hear of it: hence the bound on an event's age.
+//!
+//! An address that the tenant has not verified proves nothing about whoever signed up: an identity provider may pass on
+//! whatever somebody typed there, somebody else's address too. Such an address is asked by mail first (`pending`), and
+//! no name or permission goes with it: the put would write them to a member who is there. `MAILCHIMP_UNVERIFIED=trusted`
+//! is for tenants whose identity providers verify every address.
 
 mod mailchimp;
 mod mapping;
@@ -26,7 +31,7 @@ use uuid::Uuid;
 
 use crate::{mailchimp::Mailchimp, member::Member};
 pub use mapping::{MarketingPermissions, MergeFields};
-pub use settings::{EmailSettings, StatusIfNew};
+pub use settings::{EmailSettings, StatusIfNew, Unverified};
 
 const VENDOR: &str = "Mailchimp";
 
@@ -40,6 +45,10 @@ pub struct Email {
 impl Handler for Email {
     fn tenant_id(&self) -> Uuid {
         self.settings.tenant_id
+    }
+
+    fn passes_over(&self, event: &Event) -> Option<&'static str> {
+        self.member(event).err()
     }
 
     async fn handle(&self, event: &Event) -> Outcome {
@@ -74,22 +83,28 @@ impl Consumer for Email {
 impl Email {
     /// The whole policy.
     async fn subscribe(&self, event: &Event) -> Result<Outcome, Failure> {
-        if !mapping::is_yes(&event.data, &self.settings.mailchimp_consent_attribute) {
-            return Ok(Outcome::Skipped("no-consent"));
-        }
-        let Some(member) = Member::of(event, &self.settings) else {
-            return Ok(Outcome::Skipped("no-email"));
+        let member = match self.member(event) {
+            Ok(member) => member,
+            Err(why) => return Ok(Outcome::Skipped(why)),
         };
         self.mailchimp.put(&member).await?;
         self.mailchimp.tag(&member, &self.settings.mailchimp_welcome_tag).await?;
         Ok(Outcome::Done)
     }
+
+    /// The member that the sign-up becomes, or why it becomes none.
+    fn member<'a>(&'a self, event: &'a Event) -> Result<Member<'a>, &'static str> {
+        if !mapping::is_yes(&event.data, &self.settings.mailchimp_consent_attribute) {
+            return Err("no-consent");
+        }
+        Member::of(event, &self.settings).ok_or("no-email")
+    }
 }
 
-/// What is not found is the list, whose id is a setting; should the probe find it, it was the member after all.
+/// What a put does not find is the list, whose id is a setting; should the probe find it, it was the member after all.
 fn failed(failure: Failure) -> Outcome {
-    match failure.status {
-        Some(404) => Outcome::Unavailable { vendor: VENDOR, failure },
+    match (failure.class, failure.status) {
+        (FailureClass::Refused, Some(404)) => Outcome::Unavailable { vendor: VENDOR, failure },
         _ => Outcome::failed(VENDOR, failure),
     }
 }

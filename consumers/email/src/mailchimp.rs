@@ -21,6 +21,8 @@ const CALL: Duration = Duration::from_secs(120);
 /// A client of one list's members.
 pub(crate) struct Mailchimp {
     http: HttpClient,
+    /// For the probe: calls that hang must not keep it from telling whether Mailchimp is there.
+    probing: HttpClient,
     base: BaseUrl,
     key: SecretString,
     list_id: String,
@@ -42,8 +44,14 @@ struct Problem {
 
 impl Mailchimp {
     pub(crate) fn new(settings: &EmailSettings, ports: Ports) -> Result<Self, usher_service::Failure> {
+        let one = ports.http.with_timeout(CALL).with_connections(1);
+        let http = match settings.mailchimp_connections.get() {
+            1 => one.clone(),
+            more => one.clone().with_connections(more - 1),
+        };
         Ok(Self {
-            http: ports.http.with_timeout(CALL).with_connections(settings.mailchimp_connections.get()),
+            http,
+            probing: one,
             base: settings.api_base()?,
             key: settings.mailchimp_api_key.clone(),
             list_id: settings.mailchimp_list_id.clone(),
@@ -54,21 +62,26 @@ impl Mailchimp {
     /// Asks for the list's id: shows that Mailchimp is there, takes our key and has the list.
     pub(crate) async fn probe(&self) -> Result<(), Failure> {
         let request = self.request(Method::GET, "", &[("fields", "id")], Bytes::new());
-        self.resource(&self.http.send_with_retries(request).await?)
+        self.resource(&self.probing.send_with_retries(request).await?)
     }
 
     /// Adds the member, or fills in one who is there.
     pub(crate) async fn put(&self, member: &Member<'_>) -> Result<(), Failure> {
         let body = serde_json::to_vec(member).expect("texts under text keys always serialise");
         let path = format!("/members/{}", member.id());
-        self.resource(&self.http.send(self.request(Method::PUT, &path, &[], body.into())).await?)
+        self.resource(&self.http.send(self.request(Method::PUT, &path, member.options(), body.into())).await?)
     }
 
-    /// Adds a tag. Without `is_syncing`, which would keep the journeys from starting.
+    /// Adds a tag. A member who is not found has gone since the put, and the next put makes it again or says why not.
+    /// Without `is_syncing`, which would keep the journeys from starting.
     pub(crate) async fn tag(&self, member: &Member<'_>, tag: &str) -> Result<(), Failure> {
         let body = json!({ "tags": [{ "name": tag, "status": "active" }] }).to_string();
         let path = format!("/members/{}/tags", member.id());
-        self.check(&self.http.send(self.request(Method::POST, &path, &[], body.into())).await?)
+        let response = self.http.send(self.request(Method::POST, &path, &[], body.into())).await?;
+        self.check(&response).map_err(|failure| match failure.status {
+            Some(404) => Failure { class: FailureClass::Transient, ..failure },
+            _ => failure,
+        })
     }
 
     /// A request about the list. `path` goes on from the list's own.

@@ -6,7 +6,7 @@ use md5::{Digest, Md5};
 use serde::Serialize;
 use usher_event::{Event, typed};
 
-use crate::{EmailSettings, StatusIfNew};
+use crate::{EmailSettings, StatusIfNew, Unverified};
 
 /// How much a merge field holds. Bytes and not characters: the stricter reading serves for both.
 const MERGE_VALUE: usize = 255;
@@ -21,6 +21,9 @@ pub(crate) struct Member<'a> {
     merge_fields: BTreeMap<&'a str, String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     marketing_permissions: Vec<Permission<'a>>,
+    /// Whether the address may be somebody else's.
+    #[serde(skip)]
+    is_doubtful: bool,
 }
 
 #[derive(Serialize)]
@@ -33,16 +36,37 @@ impl<'a> Member<'a> {
     /// The member; `None` without an address.
     pub(crate) fn of(event: &'a Event, settings: &'a EmailSettings) -> Option<Self> {
         let data = &event.data;
+        let email_address = data.email.as_deref().map(str::trim).filter(|address| !address.is_empty())?;
+        if !data.email_verified && settings.mailchimp_unverified == Unverified::Pending {
+            return Some(Self::doubtful(email_address));
+        }
         let merge_fields = settings.mailchimp_merge_fields.of(data);
         let permissions = settings.mailchimp_marketing_permissions.given_by(data);
         Some(Self {
-            email_address: data.email.as_deref().map(str::trim).filter(|address| !address.is_empty())?,
+            email_address,
             status_if_new: settings.mailchimp_status_if_new,
             merge_fields: merge_fields.filter_map(|(field, text)| Some((field, clean(text)?))).collect(),
             marketing_permissions: permissions
                 .map(|marketing_permission_id| Permission { marketing_permission_id, enabled: true })
                 .collect(),
+            is_doubtful: false,
         })
+    }
+
+    /// Somebody who is asked, and of whom nothing is told: it could be written to another's member.
+    fn doubtful(email_address: &'a str) -> Self {
+        Self {
+            email_address,
+            status_if_new: StatusIfNew::Pending,
+            merge_fields: BTreeMap::new(),
+            marketing_permissions: vec![],
+            is_doubtful: true,
+        }
+    }
+
+    /// How it is put. The fields that a list wants are not told of a doubtful one.
+    pub(crate) fn options(&self) -> &'static [(&'static str, &'static str)] {
+        if self.is_doubtful { &[("skip_merge_validation", "true")] } else { &[] }
     }
 
     /// Its id: the MD5 of the lower-cased address, in hex.
@@ -65,13 +89,7 @@ mod tests {
     use super::*;
 
     fn id(email_address: &str) -> String {
-        Member {
-            email_address,
-            status_if_new: StatusIfNew::Subscribed,
-            merge_fields: BTreeMap::new(),
-            marketing_permissions: vec![],
-        }
-        .id()
+        Member::doubtful(email_address).id()
     }
 
     #[test]

@@ -38,6 +38,10 @@ pub struct EmailSettings {
     /// How somebody new joins: at once, or once they have confirmed by mail (double opt-in)
     #[arg(long, env = "MAILCHIMP_STATUS_IF_NEW", value_name = "STATUS", value_enum, default_value_t)]
     pub mailchimp_status_if_new: StatusIfNew,
+    /// What an address is worth that the tenant has not verified: confirmed by mail first, with no name and no
+    /// permission, or as good as any
+    #[arg(long, env = "MAILCHIMP_UNVERIFIED", value_name = "WORTH", value_enum, default_value_t)]
+    pub mailchimp_unverified: Unverified,
     /// What goes into which merge field: givenName, surname, displayName or a custom attribute
     #[arg(
         long,
@@ -49,7 +53,8 @@ pub struct EmailSettings {
     /// Which Boolean attribute gives which marketing permission; none unless set
     #[arg(long, env = "MAILCHIMP_MARKETING_PERMISSIONS", value_name = "ATTRIBUTE=ID,..", default_value = "")]
     pub mailchimp_marketing_permissions: MarketingPermissions,
-    /// How many calls at once: an account has ten, to be shared out among replicas and other programs
+    /// How many calls at once: an account has ten, to be shared out among replicas and other programs; a replay counts
+    /// as one more replica. One of them is kept for the probe, unless it is the only one
     #[arg(long, env = "MAILCHIMP_CONNECTIONS", value_name = "N", default_value = "10")]
     pub mailchimp_connections: NonZeroUsize,
 }
@@ -63,6 +68,16 @@ pub enum StatusIfNew {
     Subscribed,
     /// On the list once they have confirmed by mail.
     Pending,
+}
+
+/// What an address is worth that the tenant has not verified.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Unverified {
+    /// Whoever reads its mail must confirm first; nothing else is told of them.
+    #[default]
+    Pending,
+    /// As much as a verified one.
+    Trusted,
 }
 
 impl EmailSettings {
@@ -177,6 +192,7 @@ mod tests {
     fn what_is_not_set_has_its_default() {
         let settings = settings("0123abcd-us1", &[]).unwrap();
         assert_eq!(settings.mailchimp_status_if_new, StatusIfNew::Subscribed);
+        assert_eq!(settings.mailchimp_unverified, Unverified::Pending);
         assert_eq!(settings.mailchimp_merge_fields, "FNAME=givenName,LNAME=surname".parse().unwrap());
         assert_eq!(settings.mailchimp_marketing_permissions, "".parse().unwrap());
         assert_eq!(settings.mailchimp_connections.get(), 10);

@@ -56,6 +56,7 @@ fn settings() -> EmailSettings {
         mailchimp_consent_attribute: CONSENT.to_owned(),
         mailchimp_welcome_tag: "usher-welcome".to_owned(),
         mailchimp_status_if_new: StatusIfNew::Subscribed,
+        mailchimp_unverified: Unverified::Pending,
         mailchimp_merge_fields: "FNAME=givenName,LNAME=surname".parse().unwrap(),
         mailchimp_marketing_permissions: format!("{BY_POST}=36aaf5a8d0").parse().unwrap(),
         mailchimp_connections: NonZeroUsize::new(10).unwrap(),
@@ -169,6 +170,15 @@ async fn without_an_address_nothing_is_asked() {
     assert!(asked.lines().is_empty());
 }
 
+#[test]
+fn whoever_becomes_no_member_is_passed_over_unasked() {
+    let (email, _) = email(settings(), fine);
+    let nowhere = Event::new(UserSignedUp { email: None, ..ada() });
+    assert_eq!(email.passes_over(&consent(json!(false))), Some("no-consent"));
+    assert_eq!(email.passes_over(&nowhere), Some("no-email"));
+    assert_eq!(email.passes_over(&Event::new(ada())), None);
+}
+
 #[tokio::test]
 async fn an_address_keeps_its_case_and_is_the_same_member_in_any() {
     let (email, asked) = email(settings(), fine);
@@ -193,6 +203,41 @@ async fn a_member_is_never_given_a_status_only_somebody_new_is() {
         assert_eq!(body["status_if_new"], told);
         assert!(!body.as_object().unwrap().contains_key("status"), "{body}");
     }
+}
+
+/// Ada's address, passed on by an identity provider, and all that she could agree to.
+fn unverified() -> Event {
+    let mut data = UserSignedUp { email_verified: false, ..ada() };
+    data.attributes.insert(BY_POST.to_owned(), json!(true));
+    Event::new(data)
+}
+
+#[tokio::test]
+async fn an_address_that_nobody_verified_is_asked_first_and_nothing_is_written_to_its_member() {
+    for status_if_new in [StatusIfNew::Subscribed, StatusIfNew::Pending] {
+        let (email, asked) =
+            email(EmailSettings { mailchimp_status_if_new: status_if_new, ..settings() }, fine);
+        assert_eq!(email.handle(&unverified()).await, Outcome::Done);
+        let put = json!({ "email_address": "ada@example.com", "status_if_new": "pending" });
+        assert_eq!(asked.bodies(&Method::PUT), [put]);
+        assert!(asked.lines()[0].ends_with("?skip_merge_validation=true"), "a list may want names");
+        assert_eq!(asked.methods(), ["PUT", "POST"]);
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_nobody_verified_is_as_good_as_any_where_the_settings_say_so() {
+    let trusting = EmailSettings { mailchimp_unverified: Unverified::Trusted, ..settings() };
+    let (email, asked) = email(trusting, fine);
+    let mut verified = unverified();
+    verified.data.email_verified = true;
+    for event in [unverified(), verified] {
+        assert_eq!(email.handle(&event).await, Outcome::Done);
+    }
+    let bodies = asked.bodies(&Method::PUT);
+    assert_eq!(bodies[0]["status_if_new"], "subscribed");
+    assert_eq!(bodies[0], bodies[1]);
+    assert_eq!(asked.lines()[0], asked.lines()[2]);
 }
 
 #[tokio::test]
@@ -265,11 +310,19 @@ async fn a_refused_member_is_rejected_with_a_code_and_without_the_address() {
 
 #[tokio::test]
 async fn a_list_that_is_not_there_is_no_messages_fault() {
-    for method in [Method::PUT, Method::POST] {
-        let (email, _) = email(settings(), failing(method, 404, "Resource Not Found"));
+    let (email, _) = email(settings(), failing(Method::PUT, 404, "Resource Not Found"));
+    let outcome = email.handle(&Event::new(ada())).await;
+    assert!(matches!(outcome, Outcome::Unavailable { vendor: "Mailchimp", .. }), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_member_who_is_gone_before_the_tag_is_put_again() {
+    let (email, asked) = email(settings(), failing(Method::POST, 404, "Resource Not Found"));
+    for _ in 0..2 {
         let outcome = email.handle(&Event::new(ada())).await;
-        assert!(matches!(outcome, Outcome::Unavailable { vendor: "Mailchimp", .. }), "{outcome:?}");
+        assert!(matches!(outcome, Outcome::Retry(_)), "{outcome:?}");
     }
+    assert_eq!(asked.methods(), ["PUT", "POST"].repeat(2));
 }
 
 #[tokio::test]
@@ -288,31 +341,49 @@ async fn the_probe_asks_for_the_list_and_names_the_setting_to_mend() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn no_more_calls_run_at_once_than_there_are_connections() {
+/// A handler with so many connections and 20 sign-ups in work, each call of which takes a minute; the most calls that
+/// have run at once.
+fn busy(connections: usize) -> (Arc<Email>, JoinSet<Outcome>, Arc<AtomicUsize>) {
     let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let seen = most.clone();
     let http = HttpClient::new(tower::service_fn(move |request: Request| {
         let (running, most) = (running.clone(), most.clone());
         async move {
             most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-            sleep(Duration::from_secs(1)).await;
+            sleep(Duration::from_secs(if request.method() == Method::GET { 1 } else { 60 })).await;
             running.fetch_sub(1, Ordering::SeqCst);
             Ok(fine(&request))
         }
     }));
-    let settings = EmailSettings { mailchimp_connections: NonZeroUsize::new(3).unwrap(), ..settings() };
-    let email = Arc::new(email_over(settings, http));
-    let mut sign_ups: JoinSet<_> = (0..20)
-        .map(|_| {
-            let email = email.clone();
-            async move { email.handle(&Event::new(ada())).await }
-        })
-        .collect();
-    while let Some(outcome) = sign_ups.join_next().await {
-        assert_eq!(outcome.unwrap(), Outcome::Done);
+    let connections = NonZeroUsize::new(connections).unwrap();
+    let email =
+        Arc::new(email_over(EmailSettings { mailchimp_connections: connections, ..settings() }, http));
+    let sign_ups = (0..20).map(|_| {
+        let email = email.clone();
+        async move { email.handle(&Event::new(ada())).await }
+    });
+    (email.clone(), sign_ups.collect(), seen)
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_calls_run_at_once_than_there_are_connections() {
+    for connections in [1, 2, 3] {
+        let (email, mut sign_ups, most) = busy(connections);
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(email.probe().await, Ok(()));
+        while let Some(outcome) = sign_ups.join_next().await {
+            assert_eq!(outcome.unwrap(), Outcome::Done);
+        }
+        assert_eq!(most.load(Ordering::SeqCst), connections);
     }
-    assert_eq!(seen.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_waits_for_no_call_that_hangs() {
+    let (email, _sign_ups, _) = busy(2);
+    sleep(Duration::from_secs(1)).await;
+    let probed = tokio::time::timeout(Duration::from_secs(2), email.probe()).await;
+    assert_eq!(probed, Ok(Ok(())));
 }
 
 #[tokio::test(start_paused = true)]

@@ -24,13 +24,14 @@ impl Admission {
         if event.data.tenant_id != self.tenant_id {
             return Err(Rejection::new("ForeignTenant", format_args!("tenant={}", event.data.tenant_id)));
         }
+        Ok(event)
+    }
+
+    /// Why an event that something is to be done for is rejected all the same, if it is.
+    pub(crate) fn too_old(&self, event: &Event) -> Option<Rejection> {
         let age = self.clock.since(event.data.signed_up_at);
-        match self.max_event_age {
-            Some(most) if age > most => {
-                Err(Rejection::new("TooOld", format_args!("age_s={}", age.as_secs())))
-            }
-            _ => Ok(event),
-        }
+        let is_too_old = self.max_event_age.is_some_and(|most| age > most);
+        is_too_old.then(|| Rejection::new("TooOld", format_args!("age_s={}", age.as_secs())))
     }
 }
 

@@ -9,8 +9,7 @@ use usher_http::{FailureClass, HttpSettings};
 use usher_service::{Failure, Health, Shutdown};
 
 use crate::{
-    Consumer, Ports, ReplayFilter, Replayed, Subscriber, SubscriberSettings, Summary,
-    circuit,
+    Consumer, Ports, ReplayFilter, Replayed, Subscriber, SubscriberSettings, Summary, circuit,
     command_line::{self, Command, Line, OnTheBus, OwnSettings},
     replay::Ended,
 };

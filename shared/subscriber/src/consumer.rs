@@ -17,6 +17,12 @@ pub trait Handler: Send + Sync + 'static {
     /// The tenant whose sign-ups we act on; an event of any other is rejected.
     fn tenant_id(&self) -> Uuid;
 
+    /// Why nothing is to be done for this sign-up, in a word or two for the counters, if the event alone says so.
+    /// Asked before its age is judged: what nobody would have acted on is not kept as a dead letter for being old.
+    fn passes_over(&self, _event: &Event) -> Option<&'static str> {
+        None
+    }
+
     /// Brings the effect about. May be called any number of times for one event, also at the same time by
     /// another process: the effect must show once all the same.
     async fn handle(&self, event: &Event) -> Outcome;

@@ -99,9 +99,9 @@ impl Desk {
 
     /// What is to become of a delivery. Returns only when that is certain; until then it is held.
     pub(crate) async fn decide(&self, delivery: &Delivery) -> Verdict {
-        let event = match self.admission.admit(&delivery.message) {
+        let event = match self.admit(delivery) {
             Ok(event) => event,
-            Err(rejection) => return self.dead_letter(delivery, rejection, 0),
+            Err(verdict) => return verdict,
         };
         let mut backoff = Backoff::new(self.limits.retry_budget, seed(delivery));
         for attempt in 1.. {
@@ -124,6 +124,19 @@ impl Desk {
         unreachable!("the backoff ends before the attempts can't be counted")
     }
 
+    /// The event that is to be handled, or what becomes of the delivery without that.
+    fn admit(&self, delivery: &Delivery) -> Result<Event, Verdict> {
+        let rejected = |rejection| self.dead_letter(delivery, rejection, 0);
+        let event = self.admission.admit(&delivery.message).map_err(rejected)?;
+        if let Some(why) = self.handler.passes_over(&event) {
+            return Err(self.skip(why));
+        }
+        match self.admission.too_old(&event) {
+            Some(rejection) => Err(rejected(rejection)),
+            None => Ok(event),
+        }
+    }
+
     /// What an attempt comes to: a verdict, or a failure of the moment that is worth another attempt.
     async fn judge(
         &self,
@@ -133,7 +146,7 @@ impl Desk {
     ) -> ControlFlow<Verdict, Failure> {
         ControlFlow::Break(match outcome {
             Ok(Outcome::Done) => self.complete("done"),
-            Ok(Outcome::Skipped(why)) => self.complete(&format!("skipped:{why}")),
+            Ok(Outcome::Skipped(why)) => self.skip(why),
             Ok(Outcome::Reject(rejection)) => self.dead_letter(delivery, rejection, attempt),
             Ok(Outcome::Retry(failure)) => return ControlFlow::Continue(failure),
             Ok(Outcome::Unavailable { vendor, failure }) => match self.circuit.check(&*self.handler).await {
@@ -202,6 +215,10 @@ impl Desk {
     fn complete(&self, what: &str) -> Verdict {
         self.health.count(what, 1);
         Verdict::Complete
+    }
+
+    fn skip(&self, why: &str) -> Verdict {
+        self.complete(&format!("skipped:{why}"))
     }
 
     fn dead_letter(&self, delivery: &Delivery, rejection: Rejection, attempt: u32) -> Verdict {

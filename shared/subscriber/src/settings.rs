@@ -32,7 +32,8 @@ pub struct SubscriberSettings {
 /// How much runs, how much waits, and for how long.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Limits {
-    /// How many sign-ups are worked on at once.
+    /// How many sign-ups are worked on at once. A replay counts as one more replica: it works on as many beside those
+    /// that run, and takes its share of each quota that replicas share.
     #[arg(long, env = "CONCURRENCY", value_name = "N", default_value = "16")]
     pub concurrency: NonZeroU32,
     /// How many messages are held at most, those that wait for their next attempt included.

@@ -122,12 +122,16 @@ fn what_is_nobodys_and_what_must_never_be_done_are_problems() {
 
 #[test]
 fn what_is_left_in_a_queue_is_a_problem_unless_it_waits_for_somebody_who_was_deleted() {
-    let queued = |count| OnTheBus { queued: BTreeMap::from([(Consumer::Upn, count)]), ..OnTheBus::default() };
     let mut gone = served("u1");
     gone.deleted = true;
-    assert!(Verdict::on(&ledger(&[gone.clone()]), queued(1)).is_good());
-    for (sign_up, left) in [(gone, 2), (served("u1"), 1)] {
-        let problems = Verdict::on(&ledger(&[sign_up]), queued(left)).problems;
-        assert!(problems[0].starts_with("upn is not through"), "{problems:?}");
-    }
+    let left = |letters: &[Letter]| {
+        let queued = letters.iter().map(|letter| (Consumer::Upn, letter.clone())).collect();
+        let bus = OnTheBus { queued, ..OnTheBus::default() };
+        Verdict::on(&ledger(&[gone.clone(), served("u2")]), bus).problems
+    };
+    assert!(left(&[letter("u1")]).is_empty());
+    let another = "upn is not through with 1 messages, the first of them about user u2, who was not deleted";
+    assert_eq!(left(&[letter("u2")]), [another], "though as many are left as were deleted");
+    assert_eq!(left(&[letter("u1"), letter("u2")]), [another]);
+    assert_eq!(left(&[Letter { user_id: None, ..letter("u1") }]).len(), 1);
 }

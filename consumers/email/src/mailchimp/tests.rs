@@ -9,8 +9,10 @@ use crate::failed;
 
 fn mailchimp() -> Mailchimp {
     let nobody = tower::service_fn(|_: Request| async { Err::<Response, _>(TransportError::Connect) });
+    let http = HttpClient::new(nobody);
     Mailchimp {
-        http: HttpClient::new(nobody),
+        probing: http.clone(),
+        http,
         base: "https://us1.api.mailchimp.example".parse().unwrap(),
         key: "0123abcd-us1".into(),
         list_id: "57afe96172".to_owned(),

@@ -31,6 +31,12 @@ fn help_says_what_the_consumer_does_and_names_every_setting_and_command() {
 }
 
 #[test]
+fn help_says_that_a_replay_comes_on_top_of_the_replicas() {
+    let help = problem(&["--help"]).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(help.contains("A replay counts as one more replica"), "{help}");
+}
+
+#[test]
 fn without_a_command_it_runs() {
     assert!(matches!(on_the_bus(&["--greeting", "hi"]), (greeting, None) if greeting == "hi"));
     assert!(matches!(on_the_bus(&["--greeting", "hi", "run"]), (_, Some(Command::Run))));

@@ -1,7 +1,7 @@
 //! A broker in memory, a handler that does as it is told, and a runtime between them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     future::Future,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
@@ -37,6 +37,7 @@ struct State {
     script: BTreeMap<Uuid, Vec<Answer>>,
     down: Option<Failure>,
     probes_fail: Option<Failure>,
+    passed_over: BTreeSet<Uuid>,
     attempts: Vec<(Uuid, Instant)>,
     probes: Vec<Instant>,
     running: usize,
@@ -60,6 +61,11 @@ impl Destination {
 
     pub(crate) fn answers(&self, user: Uuid, answers: impl IntoIterator<Item = Answer>) {
         self.lock().script.insert(user, answers.into_iter().collect());
+    }
+
+    /// This user's event alone says that nothing is to be done.
+    pub(crate) fn passes_over(&self, user: Uuid) {
+        self.lock().passed_over.insert(user);
     }
 
     /// From now on every call and every probe fails like this.
@@ -117,6 +123,10 @@ impl Destination {
 impl Handler for Destination {
     fn tenant_id(&self) -> Uuid {
         TENANT
+    }
+
+    fn passes_over(&self, event: &Event) -> Option<&'static str> {
+        self.lock().passed_over.contains(&event.data.user_id).then_some("no-consent")
     }
 
     async fn handle(&self, event: &Event) -> Outcome {
@@ -198,6 +208,7 @@ pub(crate) struct Bench {
     pub(crate) health: Health,
     pub(crate) clock: Clock,
     pub(crate) limits: Limits,
+    pub(crate) max_event_age: Option<Duration>,
     publisher: Arc<dyn Publisher>,
 }
 
@@ -226,7 +237,7 @@ impl Bench {
         let bus = MemoryBus::new(&Topology::usher(), clock);
         let publisher = bus.publisher("user-signups").await.unwrap();
         let (destination, health, limits) = Default::default();
-        Self { bus, destination, health, clock, limits, publisher }
+        Self { bus, destination, health, clock, limits, max_event_age: None, publisher }
     }
 
     pub(crate) fn entity() -> Entity {
@@ -249,7 +260,7 @@ impl Bench {
     pub(crate) async fn subscriber(&self, entity: &Entity, limits: Limits) -> Subscriber {
         let receiver = self.bus.connect().receiver(entity).await.unwrap();
         let (handler, health) = (self.destination.clone(), self.health.clone());
-        Subscriber::new("billing", handler, receiver, limits, None, self.clock, health)
+        Subscriber::new("billing", handler, receiver, limits, self.max_event_age, self.clock, health)
     }
 
     pub(crate) async fn start(&self) -> Running {

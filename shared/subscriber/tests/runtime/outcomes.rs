@@ -13,6 +13,7 @@ use crate::bench::{
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 #[tokio::test(start_paused = true)]
 async fn a_sign_up_that_is_done_or_skipped_is_complete() {
@@ -189,31 +190,37 @@ async fn what_is_no_event_of_ours_is_dead_lettered_unhandled() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_older_than_allowed_is_rejected_and_one_of_unknown_future_date_is_not() {
-    let bench = Bench::new().await;
-    let old = Uuid::from_u128(1);
-    let mut late = event(old);
-    late.data.signed_up_at -= time::Duration::days(8);
-    let mut early = event(Uuid::from_u128(2));
-    early.data.signed_up_at += time::Duration::days(1);
-    bench.publish(message(&Event::new(late.data))).await;
-    bench.publish(message(&Event::new(early.data))).await;
-    let receiver = bench.receiver(&Bench::entity()).await;
-    let subscriber = usher_subscriber::Subscriber::new(
-        "billing",
-        bench.destination.clone(),
-        receiver,
-        bench.limits,
-        Some(Duration::from_secs(7 * 24 * 3600)),
-        bench.clock,
-        bench.health.clone(),
-    );
-    let shutdown = usher_service::Shutdown::new();
-    let task = tokio::spawn(subscriber.run(shutdown.clone()));
+    let mut bench = Bench::new().await;
+    bench.max_event_age = Some(7 * DAY);
+    bench.publish(message(&signed_up_ago(1, 8))).await;
+    bench.publish(message(&signed_up_ago(2, -1))).await;
+    let running = bench.start().await;
     bench.until_empty(MINUTE).await;
-    shutdown.request();
-    task.await.unwrap().unwrap();
+    running.stop().await;
     assert_eq!(bench.dead_letter().await.0, "TooOld");
     assert_eq!(bench.destination.users_attempted(), [Uuid::from_u128(2)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_passed_over_is_complete_however_old_and_never_handled() {
+    let mut bench = Bench::new().await;
+    bench.max_event_age = Some(7 * DAY);
+    for (user, days) in [(1, 8), (2, 0)] {
+        bench.destination.passes_over(Uuid::from_u128(user));
+        bench.publish(message(&signed_up_ago(user, days))).await;
+    }
+    let running = bench.start().await;
+    bench.until_empty(MINUTE).await;
+    running.stop().await;
+    assert!(bench.dead_letters().await.is_empty());
+    assert_eq!(bench.count("skipped:no-consent"), 2);
+    assert!(bench.destination.users_attempted().is_empty());
+}
+
+fn signed_up_ago(user: u128, days: i64) -> Event {
+    let mut event = event(Uuid::from_u128(user));
+    event.data.signed_up_at -= time::Duration::days(days);
+    Event::new(event.data)
 }
 
 #[tokio::test(start_paused = true)]
