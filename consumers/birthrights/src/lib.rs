@@ -24,7 +24,7 @@ use usher_clock::Clock;
 use usher_entra::{Grant, Graph, GraphError, Missing, User};
 use usher_event::Event;
 use usher_http::{Failure, FailureClass};
-use usher_subscriber::{Consumer, Down, Handler, Outcome, Ports, Rejection};
+use usher_subscriber::{Consumer, Down, Handler, Outcome, Ports};
 use uuid::Uuid;
 
 pub use explain::Command;
@@ -116,20 +116,23 @@ impl Birthrights {
         self.clock.since(event.data.signed_up_at) <= usher_entra::READABLE_WITHIN
     }
 
-    /// What one grant that failed comes to. A group that is gone, or a right that we lack, is for the probe to find.
+    /// What one grant that failed comes to. Whether a group is gone or only not there yet where we asked, the next look
+    /// tells; whether a refusal is the rules' fault, a right's that we lack or this message's, the probe does.
     fn not_granted(&self, event: &Event, rule: &str, error: GraphError) -> Outcome {
         match error {
             GraphError::NotFound(Missing { id, .. }) if id == Some(event.data.user_id) => {
                 if self.may_yet_appear(event) { not_yet() } else { Outcome::Skipped("user-gone") }
             }
             GraphError::NotFound(Missing { id: None, .. }) if self.may_yet_appear(event) => not_yet(),
-            GraphError::NotFound(Missing { failure, .. }) | GraphError::Unauthorized(failure) => {
+            GraphError::NotFound(Missing { failure, .. }) => {
                 self.targets.doubt();
-                Outcome::Unavailable { vendor: VENDOR, failure: named(rule, failure) }
+                let failure = Failure { class: FailureClass::Transient, ..failure };
+                Outcome::Retry(named(rule, failure))
             }
             error => match Failure::from(error) {
-                failure if failure.class == FailureClass::Refused => {
-                    Outcome::Reject(Rejection::by(VENDOR, &named(rule, failure)))
+                failure if matches!(failure.class, FailureClass::Refused | FailureClass::Unauthorized) => {
+                    self.targets.doubt();
+                    Outcome::Unavailable { vendor: VENDOR, failure: named(rule, failure) }
                 }
                 failure => Outcome::failed(VENDOR, failure),
             },

@@ -65,7 +65,7 @@ impl Targets {
         }
         let at = Instant::now();
         look(graph, rules).await?;
-        graph.probe_granting(&one_of_each_kind(rules)).await.map_err(down)?;
+        look_at_granting(graph, rules).await?;
         *passed = Some(Passed { at, doubts });
         Ok(())
     }
@@ -109,11 +109,18 @@ async fn objection(graph: &Graph, grant: Grant) -> Result<Option<String>, GraphE
     }
 }
 
-fn one_of_each_kind(rules: &Rules) -> Vec<Grant> {
-    let grants: Vec<Grant> = rules.grants().into_iter().map(|(grant, _)| grant).collect();
-    let group = grants.iter().find(|grant| matches!(grant, Grant::Group(_)));
-    let role = grants.iter().find(|grant| matches!(grant, Grant::AppRole { .. }));
-    group.into_iter().chain(role).copied().collect()
+/// Whether each of them can be given, by us: a group that another directory is the master of is there and takes nobody
+/// in.
+async fn look_at_granting(graph: &Graph, rules: &Rules) -> Result<(), Down> {
+    let (grants, names): (Vec<_>, Vec<_>) = rules.grants().into_iter().unzip();
+    let probed = graph.probe_granting(&grants).await.map_err(down)?;
+    names.into_iter().zip(probed).try_for_each(|(rule, (grant, given))| match given {
+        Err(GraphError::Refused(failure)) => {
+            let target = grant.target();
+            Err(rules_at_fault(format!("rule {rule:?}: Graph refuses to grant {target}: {failure}")))
+        }
+        given => given.map_err(down),
+    })
 }
 
 /// Graph could not be asked. A question that it refuses is one that the rules made us ask.

@@ -46,12 +46,8 @@ async fn what_the_user_is_now_decides_and_not_what_the_event_says() {
     let claim = [(testing::COMPANY_TYPE.to_owned(), "business".into())].into();
     let event = Event::new(usher_event::UserSignedUp { attributes: claim, ..sign_up() });
     assert_eq!(entra.birthrights().handle(&event).await, Outcome::Done);
-    assert_eq!(entra.count(&format!("POST {}", add_to(BUSINESS))), 0);
-    assert_eq!(
-        entra.count(&format!("POST {}", add_to(MEMBERS))),
-        2,
-        "the probe's, for nobody, and the user's"
-    );
+    let asked_for = |group| entra.count(&format!("POST {}", add_to(group)));
+    assert_eq!((asked_for(BUSINESS), asked_for(MEMBERS)), (1, 2), "the probe's, for nobody, and the user's");
 }
 
 #[tokio::test(start_paused = true)]
@@ -88,17 +84,30 @@ async fn each_answer_to_a_grant_has_its_outcome() {
     ] {
         assert!(matches!(outcome_of(status, code, "").await, Outcome::Retry(_)), "{status} {code}");
     }
-    for (status, class) in [(401, FailureClass::Unauthorized), (403, FailureClass::Unauthorized)] {
-        let outcome = outcome_of(status, "Authorization_RequestDenied", "").await;
-        let Outcome::Unavailable { failure, .. } = outcome else { panic!("{status}: {outcome:?}") };
+    for (status, class) in
+        [(400, FailureClass::Refused), (401, FailureClass::Unauthorized), (403, FailureClass::Unauthorized)]
+    {
+        let outcome = outcome_of(status, "SomeCode", "ada@contoso.com is odd").await;
+        let Outcome::Unavailable { vendor: "Entra", failure } = outcome else {
+            panic!("{status}: {outcome:?}")
+        };
         assert_eq!(failure.class, class, "{status}");
+        assert_eq!(failure.to_string(), format!("{status} SomeCode rule=\"members\""));
     }
-    let Outcome::Reject(rejection) = outcome_of(400, "Request_BadRequest", "ada@contoso.com is odd").await
-    else {
-        panic!("a refusal is this message's fault")
-    };
-    assert_eq!(rejection.reason, "EntraRejected");
-    assert_eq!(rejection.detail, "status=400 code=Request_BadRequest rule=\"members\"");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_refused_to_everybody_is_the_rules_fault_and_one_refused_to_a_user_the_messages() {
+    for (path, is_rules_fault) in [(add_to(BUSINESS), true), (assign(), false)] {
+        let entra = Entra::new();
+        let birthrights = entra.birthrights();
+        birthrights.probe().await.unwrap();
+        entra.answer(path.clone(), 400, "Request_BadRequest", "");
+        let outcome = birthrights.handle(&event()).await;
+        let Outcome::Unavailable { failure, .. } = outcome else { panic!("{path}: {outcome:?}") };
+        assert_eq!(failure.class, FailureClass::Refused, "dead-lettered if the probe passes");
+        assert_eq!(birthrights.probe().await.is_err(), is_rules_fault, "{path}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -130,8 +139,8 @@ async fn a_user_who_goes_meanwhile_is_told_from_a_group_that_is_gone() {
     assert!(matches!(outcome, Outcome::Retry(_)), "another replica may not have the user yet: {outcome:?}");
 
     let outcome = outcome_of(404, "Request_ResourceNotFound", &gone(MEMBERS)).await;
-    let Outcome::Unavailable { failure, .. } = outcome else { panic!("our configuration: {outcome:?}") };
-    assert_eq!((failure.class, failure.status), (FailureClass::Refused, Some(404)));
+    let Outcome::Retry(failure) = outcome else { panic!("a replica may lag: {outcome:?}") };
+    assert_eq!((failure.class, failure.status), (FailureClass::Transient, Some(404)));
     assert_eq!(failure.to_string(), "404 Request_ResourceNotFound rule=\"members\"");
 
     assert!(matches!(outcome_of(404, "", "Not found.").await, Outcome::Retry(_)), "it may be either");
@@ -146,18 +155,35 @@ async fn long_after_the_sign_up_a_404_that_names_nobody_is_the_groups() {
     entra.answer(add_to(MEMBERS), 404, "Request_ResourceNotFound", &gone(USER));
     assert_eq!(birthrights.handle(&Event::new(old.clone())).await, Outcome::Skipped("user-gone"));
     entra.answer(add_to(MEMBERS), 404, "", "Not found.");
-    assert!(matches!(birthrights.handle(&Event::new(old)).await, Outcome::Unavailable { .. }));
+    let outcome = birthrights.handle(&Event::new(old)).await;
+    let Outcome::Retry(failure) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(failure.code.as_deref(), Some("rule=\"members\""));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_after_a_groups_404_looks_again() {
+async fn a_replica_that_does_not_have_a_group_yet_costs_a_delivery_one_more_attempt() {
+    let entra = Entra::new();
+    let birthrights = entra.birthrights();
+    birthrights.probe().await.unwrap();
+    entra.answer(add_to(MEMBERS), 404, "Request_ResourceNotFound", &gone(MEMBERS));
+    assert!(matches!(birthrights.handle(&event()).await, Outcome::Retry(_)));
+    entra.tenant().instead.clear();
+    assert_eq!(birthrights.handle(&event()).await, Outcome::Done);
+    assert_eq!(entra.count("GET /groups"), 4, "the groups were looked at again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_attempt_after_a_groups_404_looks_again_and_so_does_the_probe() {
     let entra = Entra::new();
     let birthrights = entra.birthrights();
     birthrights.probe().await.unwrap();
     entra.tenant().groups.remove(&MEMBERS);
     birthrights.probe().await.expect("an earlier probe's word is taken for some minutes");
     entra.answer(add_to(MEMBERS), 404, "Request_ResourceNotFound", &gone(MEMBERS));
-    assert!(matches!(birthrights.handle(&event()).await, Outcome::Unavailable { .. }));
+    assert!(matches!(birthrights.handle(&event()).await, Outcome::Retry(_)));
+    let outcome = birthrights.handle(&event()).await;
+    let Outcome::Unavailable { failure, .. } = outcome else { panic!("{outcome:?}") };
+    assert_eq!(failure.class, FailureClass::Refused);
     let down = birthrights.probe().await.unwrap_err();
     assert_eq!((down.setting, down.failure.class), ("BIRTHRIGHTS_RULES", FailureClass::Refused));
     assert_eq!(down.failure.to_string(), format!("rule \"members\": there is no group {MEMBERS}"));

@@ -9,7 +9,8 @@ use crate::{Domain, Template, local_part, names::Names, reserved, template::Fill
 /// Graph's name of what is changed.
 pub(crate) const UPN: &str = "userPrincipalName";
 /// What is read of a user.
-pub(crate) const FIELDS: [&str; 4] = [UPN, Names::FIELDS[0], Names::FIELDS[1], Names::FIELDS[2]];
+pub(crate) const FIELDS: [&str; 6] =
+    [UPN, Names::FIELDS[0], Names::FIELDS[1], Names::FIELDS[2], "mail", "identities"];
 /// How many digits of the object id follow a name that is taken: first few, to stay readable. The last 12 are
 /// random in every id that Entra makes, and are none's but this user's.
 const SUFFIXES: [usize; 3] = [4, 8, 12];
@@ -51,11 +52,15 @@ impl Naming {
     /// What is to become of a user of whom [`FIELDS`] were selected.
     pub(crate) fn plan(&self, user: &User) -> Plan {
         let names = Names::of(user);
-        let upns = self.upns(&names, user.id);
+        let mut upns = self.upns(&names, user.id);
         let current = user.text(UPN).unwrap_or_default();
         if upns.iter().any(|upn| upn.eq_ignore_ascii_case(current)) {
-            Plan::Done
-        } else if !is_generated_default(current, user.id) {
+            return Plan::Done;
+        }
+        // Names can add up to the user's own address, where people get mail at our domain.
+        let addresses = user.addresses();
+        upns.retain(|upn| !addresses.iter().any(|address| address.eq_ignore_ascii_case(upn)));
+        if !is_generated_default(current, user.id) {
             Plan::LeaveAlone("upn-not-default")
         } else if upns.is_empty() {
             Plan::LeaveAlone("no-name")

@@ -13,14 +13,18 @@ const RESERVED: [&str; 4] = [
     "anonymous daemon donotreply everyone guest mailerdaemon nobody noreply owner root service superuser sysadmin \
      system test unknown user",
     // Who writes under such a name is believed to write for the house.
-    "accounts billing compliance contact customerservice finance hello help helpdesk hr it legal mail office payments \
+    "account accounts billing compliance contact customer customerservice finance hello help helpdesk hr it legal mail office payments \
      press privacy staff team",
 ];
 
-/// Whether a legal text is such a name.
+/// Whether a legal text is such a name, or made of nothing else: `support.team` is no more a customer than `support`.
 pub(crate) fn is_reserved(text: &str) -> bool {
     let bare = text.replace(local_part::is_separator, "");
-    RESERVED.iter().any(|names| names.split(' ').any(|name| name == bare))
+    is_listed(&bare) || text.split(local_part::is_separator).all(is_listed)
+}
+
+fn is_listed(word: &str) -> bool {
+    RESERVED.iter().any(|names| names.split(' ').any(|name| name == word))
 }
 
 #[cfg(test)]
@@ -33,6 +37,16 @@ mod tests {
             assert!(is_reserved(name), "{name}");
         }
         for name in ["ada", "administrata", "root.beer", "admin1"] {
+            assert!(!is_reserved(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_made_of_reserved_names_alone_is_reserved_too() {
+        for name in ["support.team", "it.support", "it_support-team", "admin.admin", "account.office"] {
+            assert!(is_reserved(name), "{name}");
+        }
+        for name in ["root.beer", "frank.office", "support.ada.team", "it.s"] {
             assert!(!is_reserved(name), "{name}");
         }
     }

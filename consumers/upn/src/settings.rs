@@ -23,8 +23,9 @@ pub struct UpnSettings {
         default_value = "{given}.{surname}|{given}|{surname}|{display}|customer"
     )]
     pub upn_template: Template,
-    /// What comes after the @: a verified domain of the tenant. Whether it is verified shows at the first user:
-    /// if it isn't, sign-ups are dead-lettered as EntraRejected, to be replayed once it is
+    /// What comes after the @: a verified domain of the tenant at which nobody receives mail, or a stranger could be
+    /// given somebody's address as a name. Whether it is verified shows at the first user: if it isn't, sign-ups are
+    /// dead-lettered as EntraRejected, to be replayed once it is
     #[arg(long, env = "UPN_DOMAIN", value_name = "DOMAIN")]
     pub upn_domain: Domain,
 }

@@ -105,6 +105,24 @@ async fn the_address_is_nowhere_in_what_is_written() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_name_that_is_the_users_own_address_is_passed_over() {
+    let identity = |kind: &str, id: &str| json!([{ "signInType": kind, "issuerAssignedId": id }]);
+    for addresses in [
+        json!({ "mail": "Ada.King@Contoso.com" }),
+        json!({ "identities": identity("emailAddress", "ada.king@contoso.com") }),
+        json!({ "identities": identity("federated", "ada.king@contoso.com") }),
+    ] {
+        let mut ada = json!({ "givenName": "Ada", "surname": "King", "displayName": "A" });
+        ada.as_object_mut().unwrap().extend(addresses.as_object().unwrap().clone());
+        let tenant = Tenant::default().with_user(ADA, &format!("{ADA}@contoso.onmicrosoft.com"), &ada);
+        for _ in 0..2 {
+            assert_eq!(handle(&tenant, ADA).await, Outcome::Done, "{addresses}");
+        }
+        assert_eq!(tenant.patches(), [json!({ "userPrincipalName": "ada.king-4c5d@contoso.com" })]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_user_who_cannot_be_found_is_waited_for_and_then_gone() {
     let consumer = Tenant::default().consumer(&[]);
     let young = consumer.handle(&signed_up(ADA, Duration::minutes(15))).await;

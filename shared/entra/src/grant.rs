@@ -28,6 +28,9 @@ pub enum Grant {
     },
 }
 
+/// A grant, and whether it was given.
+pub type Granted = (Grant, Result<(), GraphError>);
+
 /// The user is a member already.
 /// <https://learn.microsoft.com/graph/api/group-post-members>
 const MEMBER_ALREADY: &str = "One or more added object references already exist";
@@ -44,34 +47,39 @@ impl Graph {
     /// # Errors
     /// If a batch as a whole got no usable answer; an earlier batch of [`BATCH_SIZE`] may have taken effect. Repeating
     /// it all changes nothing more.
-    pub async fn grant(
-        &self,
-        user: Uuid,
-        grants: &[Grant],
-    ) -> Result<Vec<(Grant, Result<(), GraphError>)>, GraphError> {
+    pub async fn grant(&self, user: Uuid, grants: &[Grant]) -> Result<Vec<Granted>, GraphError> {
         let mut granted = Vec::with_capacity(grants.len());
         for grants in grants.chunks(BATCH_SIZE) {
-            let steps: Vec<Step> = grants.iter().map(|grant| self.step(user, *grant)).collect();
-            let answers = self.batch(&steps).await?;
-            let now = self.clock.now();
-            granted.extend(
-                grants.iter().zip(answers).map(|(grant, answer)| (*grant, grant.outcome(answer, now))),
-            );
+            self.writes_admitted(grants.len()).await;
+            granted.extend(self.grant_at_once(user, grants).await?);
         }
         Ok(granted)
     }
 
-    /// Shows whether we have the permissions for such grants, by giving them to a user that no tenant has: "not found"
-    /// comes only after the permission was looked at.
+    /// Shows of each of `grants` whether we may give it, by giving it to a user that no tenant has: "not found" comes
+    /// only after the permission was looked at, and is a success here.
     ///
     /// # Errors
-    /// [`GraphError::Unauthorized`] if a permission is missing; others if Graph can't tell now.
-    pub async fn probe_granting(&self, grants: &[Grant]) -> Result<(), GraphError> {
-        let mut refused =
-            self.grant(Uuid::nil(), grants).await?.into_iter().filter_map(|(_, given)| given.err());
-        let telling =
-            |error: &GraphError| matches!(error, GraphError::Unauthorized(_)) || error.is_transient();
-        refused.find(telling).map_or(Ok(()), Err)
+    /// If a batch as a whole got no usable answer. Of a grant: [`GraphError::Unauthorized`] if a permission is missing,
+    /// [`GraphError::Refused`] if nobody can be given it, others if Graph can't tell now.
+    pub async fn probe_granting(&self, grants: &[Grant]) -> Result<Vec<Granted>, GraphError> {
+        let mut probed = Vec::with_capacity(grants.len());
+        for grants in grants.chunks(BATCH_SIZE) {
+            // Not at the pace of writes: behind a burst of deliveries a probe would come too late to count, and a
+            // destination that works would be taken to be down. Probes are rare: the quota has room for them.
+            probed.extend(self.grant_at_once(Uuid::nil(), grants).await?);
+        }
+        let found = |given| if matches!(given, Err(GraphError::NotFound(_))) { Ok(()) } else { given };
+        Ok(probed.into_iter().map(|(grant, given)| (grant, found(given))).collect())
+    }
+
+    /// Gives [`BATCH_SIZE`] of them at most, without waiting for a turn.
+    async fn grant_at_once(&self, user: Uuid, grants: &[Grant]) -> Result<Vec<Granted>, GraphError> {
+        let steps: Vec<Step> = grants.iter().map(|grant| self.step(user, *grant)).collect();
+        let answers = self.batch(&steps).await?;
+        let now = self.clock.now();
+        let told = grants.iter().zip(answers).map(|(grant, answer)| (*grant, grant.outcome(answer, now)));
+        Ok(told.collect())
     }
 
     fn step(&self, user: Uuid, grant: Grant) -> Step {

@@ -23,7 +23,7 @@ pub use batch::BATCH_SIZE;
 pub use client_secret::ClientSecret;
 pub use credential::{AccessToken, Credential, CredentialError};
 pub use error::{GraphError, Missing};
-pub use grant::Grant;
+pub use grant::{Grant, Granted};
 pub use graph::Graph;
 pub use group::Group;
 pub use settings::EntraSettings;

@@ -73,6 +73,15 @@ impl User {
         self.text("mail").map(str::to_owned).or_else(sign_in)
     }
 
+    /// Every address of the user's that stands in `mail` or in an identity, whoever vouches for it. The name that the
+    /// user has in the tenant looks like one and is none. Needs `mail` and `identities` to be selected.
+    pub fn addresses(&self) -> Vec<String> {
+        let identities = self.identities().into_iter().filter(|it| it.sign_in_type != USER_PRINCIPAL_NAME);
+        let known = identities.filter_map(|it| it.issuer_assigned_id);
+        let mail = self.text("mail").map(str::to_owned);
+        mail.into_iter().chain(known).filter(|text| text.contains('@')).collect()
+    }
+
     /// The addresses of which the tenant itself has seen that the user reads mail there: it sends a code before it
     /// issues such an identity. What a social provider or a form says of an address proves nothing. Needs
     /// `identities` to be selected.
@@ -160,6 +169,16 @@ mod tests {
         ] {
             assert!(unproven.verified_addresses().is_empty(), "{:?}", unproven.identities());
         }
+    }
+
+    #[test]
+    fn an_address_is_known_wherever_it_stands_and_the_name_in_the_tenant_is_none() {
+        for kind in ["emailAddress", "federated"] {
+            assert_eq!(user(kind, Some("fabrikam.com")).addresses(), ["Ada@example.com"], "{kind}");
+        }
+        let properties = json!({ "id": Uuid::nil(), "mail": "ada@contoso.com" });
+        let Value::Object(properties) = properties else { unreachable!("it is an object") };
+        assert_eq!(User::listed(properties).unwrap().addresses(), ["ada@contoso.com"]);
     }
 
     #[test]

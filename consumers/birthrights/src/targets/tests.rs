@@ -69,9 +69,20 @@ async fn a_look_that_was_overtaken_by_a_doubt_does_not_count() {
 #[tokio::test(start_paused = true)]
 async fn a_permission_that_we_lack_is_found_before_any_sign_up() {
     let entra = Entra::new();
-    entra.answer(format!("/groups/{MEMBERS}/members/$ref"), 403, "Authorization_RequestDenied", "");
+    // Of the second group alone: each is tried.
+    entra.answer(format!("/groups/{BUSINESS}/members/$ref"), 403, "Authorization_RequestDenied", "");
     let down = entra.birthrights().probe().await.unwrap_err();
     assert_eq!((down.setting, down.failure.class), ("ENTRA_CLIENT_ID", FailureClass::Unauthorized));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_takes_nobody_in_is_named_with_its_rule() {
+    let refused = problem(|entra| {
+        entra.answer(format!("/groups/{BUSINESS}/members/$ref"), 400, "Request_BadRequest", "");
+    });
+    let expected =
+        format!("rule \"business customers\": Graph refuses to grant {BUSINESS}: 400 Request_BadRequest");
+    assert_eq!(refused.await, expected);
 }
 
 #[tokio::test(start_paused = true)]

@@ -170,15 +170,40 @@ async fn more_than_twenty_go_in_several_batches_at_the_pace_of_writes() {
     );
 }
 
+/// What a probe of the group finds if Graph answers so.
+async fn probed(status: u16, code: &str) -> (Result<(), GraphError>, Asked) {
+    let (graph, asked) = answering(&[refusal("0", status, code, "")]);
+    (graph.probe_granting(&[GROUP]).await.unwrap().remove(0).1, asked)
+}
+
 #[tokio::test(start_paused = true)]
-async fn the_probe_shows_a_missing_permission_and_nothing_else() {
-    let (allowed, asked) = answering(&[refusal("0", 404, "Request_ResourceNotFound", "No such user.")]);
-    assert_eq!(allowed.probe_granting(&[GROUP]).await, Ok(()));
+async fn the_probe_shows_what_stands_in_the_way_of_a_grant_and_that_nobody_is_nobody() {
+    let (allowed, asked) = probed(404, "Request_ResourceNotFound").await;
+    assert_eq!(allowed, Ok(()));
     let sent = String::from_utf8(asked.all()[0].body().to_vec()).unwrap();
     assert!(sent.contains("/directoryObjects/00000000-0000-0000-0000-000000000000"), "a user that nobody is");
-    let (forbidden, _) =
-        answering(&[refusal("0", 403, "Authorization_RequestDenied", "Insufficient privileges.")]);
-    assert!(matches!(forbidden.probe_granting(&[GROUP]).await, Err(GraphError::Unauthorized(_))));
-    let (busy, _) = answering(&[refusal("0", 503, "ServiceUnavailable", "")]);
-    assert!(matches!(busy.probe_granting(&[GROUP]).await, Err(GraphError::Transient(_))));
+    let found = async |status, code| probed(status, code).await.0;
+    assert!(matches!(found(403, "Authorization_RequestDenied").await, Err(GraphError::Unauthorized(_))));
+    assert!(matches!(found(400, "Request_BadRequest").await, Err(GraphError::Refused(_))));
+    assert!(matches!(found(503, "ServiceUnavailable").await, Err(GraphError::Transient(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_of_many_grants_does_not_queue_behind_deliveries() {
+    let (graph, asked) = answering(&[]);
+    let graph = graph.with_writes_per_second(1.try_into().unwrap());
+    let grants: Vec<_> = (0..45).map(|n| Grant::Group(Uuid::from_u128(n))).collect();
+    let deliveries = graph.grant(USER, &grants);
+    tokio::pin!(deliveries);
+    let start = Instant::now();
+    let probe = async {
+        tokio::select! {
+            biased;
+            _ = &mut deliveries => panic!("45 writes at one a second take longer"),
+            probed = graph.probe_granting(&grants) => probed.unwrap(),
+        }
+    };
+    let probed = probe.await;
+    assert_eq!(probed.iter().map(|(grant, _)| *grant).collect::<Vec<_>>(), grants);
+    assert_eq!((start.elapsed(), asked.urls().len()), (Duration::ZERO, 3));
 }
