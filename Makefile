@@ -1,6 +1,6 @@
 # Each target is a thin name for one command; CARGO_FLAGS goes to all of them.
 
-.PHONY: help run build test lint deny simulate bench
+.PHONY: help run build test lint deny simulate burst plot bench
 
 help: ## What there is to make
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -22,8 +22,16 @@ lint: ## Formatting and lints
 deny: ## Licences, bans, sources and advisories of all dependencies
 	.ci/deny
 
-simulate: ## Replay one seed of the simulation: make simulate SEED=7
-	USHER_SEED=$(SEED) cargo test -p usher-tests --test simulation -- --nocapture one_seed_replays
+simulate: ## Replay one seed of the simulation (make simulate SEED=7), or try many (make simulate SEEDS=10000)
+	USHER_SEED=$(SEED) USHER_SEEDS=$(SEEDS) cargo test -p usher-tests --test simulation -- --nocapture \
+		$(if $(SEEDS),all_histories_leave,one_seed_replays)
+
+burst: ## Ten thousand sign-ups at once, under simulated time, against the vendors' quotas
+	USHER_BURST=10000 cargo test -p usher-tests --test burst -- --nocapture
+
+plot: ## Make docs/outage.svg: an hour without each vendor, under simulated time
+	cargo run -p usher-tests --bin usher-outage-plot > docs/outage.svg.new
+	mv docs/outage.svg.new docs/outage.svg
 
 bench: ## Messages a second beside the official Python SDK, sign-ups a second, memory: prints a table
 	cargo build --release --workspace --bins

@@ -2,17 +2,19 @@
 //!
 //! Everything that a service does to the world goes through a port. Each call counts two steps here, one before
 //! it and one after; at the chosen one the service never gets its answer, and whoever runs it drops it there
-//! and then, as SIGKILL would. Beside that, a call over the bus may fail, before or after its effect.
+//! and then, as SIGKILL would. Beside that, the network has its moods: a call over the bus may fail, before or after
+//! its effect, and one over HTTP may arrive when its sender has long given up, or died.
 
 use std::{
     future::{Future, pending},
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, task::JoinSet};
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 use usher_bus::{BusError, Delivery, LockToken, Message, Peeked, Publisher, Receiver, Renewal, Settlement};
 use usher_clock::Clock;
@@ -28,10 +30,41 @@ struct Inner {
     left: Mutex<Option<u32>>,
     died: Notify,
     rng: Mutex<fastrand::Rng>,
-    /// How likely a call over the bus fails, until when, and whose time that is.
-    bus_faults: f64,
-    faulty_until: OffsetDateTime,
-    clock: Clock,
+    network: Network,
+}
+
+/// What the calls of all processes go through.
+#[derive(Clone)]
+pub(super) struct Network {
+    /// How likely a call over the bus fails.
+    pub(super) bus_faults: f64,
+    /// How likely a call over HTTP arrives late.
+    pub(super) late_calls: f64,
+    /// Until when, and whose time that is.
+    pub(super) until: OffsetDateTime,
+    pub(super) clock: Clock,
+    /// The calls that are late: they outlive their senders.
+    pub(super) underway: Arc<Mutex<JoinSet<()>>>,
+}
+
+impl Network {
+    /// How late a call is, at least: the sender waits half a minute for its answer.
+    const LATE: Duration = Duration::from_secs(31);
+    /// And at most.
+    pub(super) const LATEST: Duration = Duration::from_secs(90);
+
+    fn is_faulty(&self) -> bool {
+        self.clock.now() < self.until
+    }
+
+    /// Delivers a call after this time. Nobody waits for the answer any more.
+    fn deliver_late(&self, late: Duration, call: impl Future + Send + 'static) {
+        let mut underway = self.underway.lock().unwrap_or_else(PoisonError::into_inner);
+        underway.spawn(async move {
+            tokio::time::sleep(late).await;
+            let _ = call.await;
+        });
+    }
 }
 
 /// When a call over the bus fails.
@@ -43,16 +76,11 @@ enum Fault {
 }
 
 impl Life {
-    /// A life that ends after so many steps, or never; calls over its bus fail with this probability until then.
-    pub(super) fn new(
-        steps: Option<u32>,
-        bus_faults: f64,
-        (clock, faulty_until): (Clock, OffsetDateTime),
-        seed: u64,
-    ) -> Self {
+    /// A life that ends after so many steps, or never.
+    pub(super) fn new(steps: Option<u32>, network: Network, seed: u64) -> Self {
         let rng = Mutex::new(fastrand::Rng::with_seed(seed));
         let (left, died) = (Mutex::new(steps), Notify::new());
-        Self(Arc::new(Inner { left, died, rng, bus_faults, faulty_until, clock }))
+        Self(Arc::new(Inner { left, died, rng, network }))
     }
 
     /// Runs a process until it ends by itself (`Some`) or dies (`None`).
@@ -100,15 +128,25 @@ impl Life {
     }
 
     fn fault(&self) -> Fault {
-        if self.0.clock.now() >= self.0.faulty_until {
+        if !self.0.network.is_faulty() {
             return Fault::None;
         }
         let mut rng = self.0.rng.lock().unwrap_or_else(PoisonError::into_inner);
-        match (rng.f64() < self.0.bus_faults, rng.bool()) {
+        match (rng.f64() < self.0.network.bus_faults, rng.bool()) {
             (false, _) => Fault::None,
             (true, true) => Fault::Before,
             (true, false) => Fault::After,
         }
+    }
+
+    /// How late the next call over HTTP arrives, if it is late.
+    fn lateness(&self) -> Option<Duration> {
+        if !self.0.network.is_faulty() {
+            return None;
+        }
+        let mut rng = self.0.rng.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_late = rng.f64() < self.0.network.late_calls;
+        is_late.then(|| Network::LATE + (Network::LATEST - Network::LATE).mul_f64(rng.f64()))
     }
 
     /// The HTTP of this life.
@@ -153,7 +191,13 @@ impl Service<Request> for MortalHttp {
 
     fn call(&mut self, request: Request) -> Self::Future {
         let Self { life, inner } = self.clone();
-        Box::pin(async move { life.call(inner.oneshot(request)).await })
+        Box::pin(async move {
+            if let Some(late) = life.lateness() {
+                life.0.network.deliver_late(late, inner.oneshot(request));
+                return life.call(pending()).await;
+            }
+            life.call(inner.oneshot(request)).await
+        })
     }
 }
 
