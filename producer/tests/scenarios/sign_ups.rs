@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::world::{MINUTE, START, World, once};
 use tokio::time::Instant;
-use usher_bus::PropertyValue;
+use usher_bus::{BusError, PropertyValue};
 use usher_event::EventId;
 use usher_producer::Held;
 use usher_sandbox::{
@@ -93,16 +93,30 @@ async fn a_full_topic_holds_the_watermark_until_it_takes_messages_again() {
     let world = World::new(|_| {});
     let mut producer = world.producer().await;
     let user = world.sandbox.sign_up(NewSignUp::default());
-    world.topic.set_full(true);
+    world.topic.set_room(0);
     world.run(&mut producer, MINUTE * 90).await;
     assert_eq!(world.count("watermark"), START.unix_timestamp().unsigned_abs());
     assert_eq!(world.not_ready(), ["bus"]);
 
-    world.topic.set_full(false);
+    world.topic.set_room(usize::MAX);
     world.run(&mut producer, MINUTE).await;
     assert_eq!(world.topic.users(), once([user]));
     assert!(world.count("watermark") >= START.unix_timestamp().unsigned_abs() + 90 * 60);
     assert!(world.not_ready().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_page_is_handed_on_in_groups_each_on_record_before_the_next() {
+    let world = World::new(|settings| settings.audit.page_size = 999);
+    let users = world.sandbox.generate(&Crowd { bystanders: 0, short_lived: 0, ..Crowd::of(450) });
+    world.topic.set_room(1);
+    assert!(matches!(world.producer().await.poll_once().await, Err(Held::Bus(BusError::Full))));
+    assert_eq!(world.topic.messages().len(), 200);
+
+    world.topic.set_room(usize::MAX);
+    world.producer().await.poll_once().await.unwrap();
+    assert_eq!(world.topic.users(), once(users));
+    assert_eq!(world.count("repeated"), 200, "what is on record is not repeated");
 }
 
 #[tokio::test(start_paused = true)]

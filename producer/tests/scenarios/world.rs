@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -100,10 +100,17 @@ impl World {
 }
 
 /// A topic that keeps what it accepts, repeats included.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Topic {
     messages: Arc<Mutex<Vec<Message>>>,
-    full: Arc<AtomicBool>,
+    /// With so many messages in it, it takes no more.
+    room: Arc<AtomicUsize>,
+}
+
+impl Default for Topic {
+    fn default() -> Self {
+        Self { messages: Arc::default(), room: Arc::new(AtomicUsize::new(usize::MAX)) }
+    }
 }
 
 impl Topic {
@@ -122,18 +129,19 @@ impl Topic {
         users
     }
 
-    pub(crate) fn set_full(&self, full: bool) {
-        self.full.store(full, Ordering::Relaxed);
+    pub(crate) fn set_room(&self, messages: usize) {
+        self.room.store(messages, Ordering::Relaxed);
     }
 }
 
 #[async_trait]
 impl Publisher for Topic {
     async fn publish(&self, messages: Vec<Message>) -> Result<(), BusError> {
-        if self.full.load(Ordering::Relaxed) {
+        let mut kept = self.messages.lock().unwrap();
+        if kept.len() >= self.room.load(Ordering::Relaxed) {
             return Err(BusError::Full);
         }
-        self.messages.lock().unwrap().extend(messages);
+        kept.extend(messages);
         Ok(())
     }
 }

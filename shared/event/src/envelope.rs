@@ -44,9 +44,9 @@ struct Envelope<'a, Data> {
     subject: Cow<'a, str>,
     #[serde(with = "time::serde::rfc3339")]
     time: OffsetDateTime,
-    #[serde(default, borrow)]
+    #[serde(default)]
     datacontenttype: Option<Cow<'a, str>>,
-    #[serde(default, borrow)]
+    #[serde(default)]
     dataschema: Option<Cow<'a, str>>,
     data: Data,
 }

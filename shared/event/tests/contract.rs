@@ -114,6 +114,14 @@ fn a_major_version_we_do_not_know_is_refused_as_such() {
 }
 
 #[test]
+fn a_text_that_another_encoder_has_escaped_is_the_same_text() {
+    let body = String::from_utf8(Event::new(full()).to_json()).unwrap();
+    let escaped = body.replace('/', "\\/").replace("usher.user", "usher\\u002euser").replace('Ł', "\\u0141");
+    assert_ne!(escaped, body);
+    assert_eq!(Event::from_json(escaped.as_bytes()), Ok(Event::new(full())));
+}
+
+#[test]
 fn an_envelope_that_contradicts_its_data_is_refused() {
     let other = "ffffffff-ffff-4fff-8fff-ffffffffffff";
     for (pointer, value, field) in [

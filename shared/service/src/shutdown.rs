@@ -53,8 +53,13 @@ async fn parent_gone() {
     if std::env::var_os(STOP_WITH_PARENT).is_none() {
         return std::future::pending().await;
     }
-    // Without an end to watch there is no parent to outlive.
-    let Ok(mut parent) = standard_input() else { return std::future::pending().await };
+    let mut parent = match standard_input() {
+        Ok(parent) => parent,
+        Err(error) => {
+            tracing::warn!(%error, "{STOP_WITH_PARENT} is set, but standard input is no pipe to watch");
+            return std::future::pending().await;
+        }
+    };
     let mut ignored = [0; 64];
     while matches!(parent.read(&mut ignored).await, Ok(read) if read > 0) {}
 }

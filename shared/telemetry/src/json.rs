@@ -52,7 +52,7 @@ where
     ) -> fmt::Result {
         let mut line = Line::default();
         spans(ctx, &mut line);
-        event.record(&mut line);
+        line.put_all(event);
         self.envelope(event, &mut line)?;
         writeln!(writer, "{}", Value::Object(line.0))
     }
@@ -96,56 +96,58 @@ where
 pub(crate) struct SpanFields;
 
 impl<'writer> FormatFields<'writer> for SpanFields {
-    fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> fmt::Result {
-        let mut object = Object { writer, before: '{', written: Ok(()) };
-        fields.record(&mut object);
-        object.written?;
-        object.writer.write_str(if object.before == '{' { "{}" } else { "}" })
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> fmt::Result {
+        let (mut before, mut written) = ('{', Ok(()));
+        fields.record(&mut Each(|field: &Field, value: Given<'_>| {
+            // The otel.* are words to the exporter.
+            if written.is_ok() && !field.name().starts_with("otel.") {
+                written = write_field(&mut writer, before, field.name(), &value);
+                before = ',';
+            }
+        }));
+        written?;
+        writer.write_str(if before == '{' { "{}" } else { "}" })
     }
 }
 
-/// An object under way.
-struct Object<'writer> {
-    writer: Writer<'writer>,
-    /// What stands before the next field.
-    before: char,
-    written: fmt::Result,
+fn write_field(writer: &mut Writer<'_>, before: char, name: &str, value: &Given<'_>) -> fmt::Result {
+    let value = serde_json::to_string(value).map_err(|_| fmt::Error)?;
+    write!(writer, "{before}\"{name}\":{value}")
 }
 
-impl Object<'_> {
-    fn put(&mut self, field: &Field, value: impl Serialize) {
-        // These are words to the exporter.
-        if self.written.is_ok() && !field.name().starts_with("otel.") {
-            self.written = self.write(field.name(), value);
-            self.before = ',';
-        }
-    }
-
-    fn write(&mut self, name: &str, value: impl Serialize) -> fmt::Result {
-        let value = serde_json::to_string(&value).map_err(|_| fmt::Error)?;
-        write!(self.writer, "{}\"{name}\":{value}", self.before)
-    }
+/// A field's value, as it was given.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Given<'a> {
+    Signed(i64),
+    Unsigned(u64),
+    Float(f64),
+    Truth(bool),
+    Text(&'a str),
 }
 
-impl Visit for Object<'_> {
+/// Hands on each field; texts and what is shown as text are bounded.
+struct Each<F>(F);
+
+impl<F: FnMut(&Field, Given<'_>)> Visit for Each<F> {
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field, value);
+        (self.0)(field, Given::Signed(value));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field, value);
+        (self.0)(field, Given::Unsigned(value));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.put(field, value);
+        (self.0)(field, Given::Truth(value));
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.put(field, value);
+        (self.0)(field, Given::Float(value));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field, &value[..value.floor_char_boundary(LONGEST_VALUE)]);
+        (self.0)(field, Given::Text(&value[..value.floor_char_boundary(LONGEST_VALUE)]));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
@@ -153,6 +155,7 @@ impl Visit for Object<'_> {
     }
 }
 
+/// A line under way.
 #[derive(Default)]
 struct Line(Map<String, Value>);
 
@@ -160,31 +163,20 @@ impl Line {
     fn put(&mut self, name: &str, value: impl Into<Value>) {
         self.0.insert(name.to_owned(), value.into());
     }
+
+    fn put_all(&mut self, event: &Event<'_>) {
+        event.record(&mut Each(|field: &Field, value: Given<'_>| self.put(field.name(), value)));
+    }
 }
 
-impl Visit for Line {
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field.name(), value);
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field.name(), value);
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.put(field.name(), value);
-    }
-
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.put(field.name(), value);
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        let end = value.floor_char_boundary(LONGEST_VALUE);
-        self.put(field.name(), &value[..end]);
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.record_str(field, &format!("{value:?}"));
+impl From<Given<'_>> for Value {
+    fn from(given: Given<'_>) -> Self {
+        match given {
+            Given::Signed(number) => number.into(),
+            Given::Unsigned(number) => number.into(),
+            Given::Float(number) => number.into(),
+            Given::Truth(truth) => truth.into(),
+            Given::Text(text) => text.into(),
+        }
     }
 }

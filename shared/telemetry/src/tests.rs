@@ -99,6 +99,31 @@ fn json_log_lines_carry_the_trace_and_the_spans_fields() {
 }
 
 #[test]
+fn what_a_span_is_told_later_stands_on_its_lines_and_words_to_the_exporter_do_not() {
+    let (dispatch, _telemetry, written) = started(&[]);
+    within(&dispatch, || {
+        let span = tracing::info_span!(
+            "deliver",
+            otel.kind = "consumer",
+            said = "a \"quoted\"\nline",
+            long = "é".repeat(5_000),
+            seen = true,
+            share = 0.5,
+            left = tracing::field::Empty,
+        );
+        span.record("left", -7);
+        span.in_scope(|| tracing::info!("done"));
+        tracing::info_span!("bare").in_scope(|| tracing::info!("done"));
+    });
+    let [told, bare] = &written.lines()[..] else { panic!("two lines") };
+    assert_eq!(told["said"], "a \"quoted\"\nline");
+    assert_eq!((&told["seen"], &told["share"], &told["left"]), (&true.into(), &0.5.into(), &(-7).into()));
+    assert!(told["long"].as_str().unwrap().len() <= 1024);
+    assert_eq!(told.get("otel.kind"), None);
+    assert_eq!(bare["span"], "bare");
+}
+
+#[test]
 fn a_value_on_a_line_is_bounded() {
     let (dispatch, _telemetry, written) = started(&[]);
     within(&dispatch, || tracing::info!(long = "é".repeat(5_000), "much"));

@@ -14,7 +14,12 @@ use crate::{
 pub(crate) fn of(sizes: Sizes, throughput: &Throughput, sign_ups: &SignUps) -> String {
     let mut table = Table::default();
     compare(&mut table, throughput);
-    table.row("sign-ups a second, audit log through all four consumers", &thousands(sign_ups.per_second), "", "");
+    table.row(
+        "sign-ups a second, audit log through all four consumers",
+        &thousands(sign_ups.per_second),
+        "",
+        "",
+    );
     table.row("memory: broker with that backlog", &mebibytes(throughput.broker.peak_bytes), "", "");
     for (name, usage) in &sign_ups.usage {
         table.row(&format!("memory: {name}, sign-ups end to end"), &mebibytes(usage.peak_bytes), "", "");
