@@ -192,3 +192,6 @@ fn key_spent() -> Outcome {
 fn stripe_failed(error: StripeError) -> Outcome {
     Outcome::failed("Stripe", error.failure())
 }
+
+#[cfg(test)]
+mod tests;
