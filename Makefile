@@ -8,7 +8,7 @@ help: ## What there is to make
 build: ## Build every binary, optimised
 	cargo build --release --workspace --bins --exclude usher-tests
 
-run: build ## Run the main job on embedded defaults: 25 sign-ups, from the audit log to Stripe
+run: build ## Run the main job on embedded defaults: 25 sign-ups, from the audit log through all consumers
 	target/release/usher up
 
 test: ## Run every test; what a test needs beyond Rust it installs under .sdk, or says that it is skipped

@@ -13,8 +13,8 @@ const RESERVED: [&str; 4] = [
     "anonymous daemon donotreply everyone guest mailerdaemon nobody noreply owner root service superuser sysadmin \
      system test unknown user",
     // Who writes under such a name is believed to write for the house.
-    "account accounts billing compliance contact customer customerservice finance hello help helpdesk hr it legal mail office payments \
-     press privacy staff team",
+    "account accounts billing compliance contact customer customerservice finance hello help helpdesk hr it \
+     legal mail office payments press privacy staff team",
 ];
 
 /// Whether a legal text is such a name, or made of nothing else: `support.team` is no more a customer than `support`.
