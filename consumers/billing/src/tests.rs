@@ -90,7 +90,7 @@ impl State {
 /// Every answer of 500 is one that Stripe had stored.
 fn response(status: u16, body: &Value) -> Response {
     let response = http::Response::builder().status(status);
-    let replayed = (status == 500).then(|| ("idempotent-replayed", "true"));
+    let replayed = (status == 500).then_some(("idempotent-replayed", "true"));
     let response =
         replayed.into_iter().fold(response, |response, (name, value)| response.header(name, value));
     response.body(Bytes::from(body.to_string())).unwrap()
