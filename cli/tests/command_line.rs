@@ -213,6 +213,43 @@ fn ctrl_c_stops_every_child_before_we_end() {
 }
 
 #[test]
+fn the_consumers_are_asked_to_stop_all_at_once() {
+    let mut house = House::new().with_all();
+    let asked = CONSUMERS.map(|name| house.path(&format!("{name}.asked")).display().to_string());
+    let all_asked = asked.each_ref().map(|file| format!("[ -e '{file}' ]")).join(" && ");
+    for (name, asked) in CONSUMERS.iter().zip(&asked) {
+        let stopped = house.path(&format!("{name}.stopped")).display().to_string();
+        house = house.with(
+            name,
+            &format!(
+                "echo '{HEALTHY}'\ncat > /dev/null\ntouch '{asked}'\n\
+                 until {all_asked}; do sleep 0.02; done\ntouch '{stopped}'"
+            ),
+        );
+    }
+    let usher = up(&house);
+    eventually("the last consumer starts", || exists(&house, ".usher/last/upn.env"));
+    send("-INT", &usher);
+    assert_eq!(code(&usher.wait_with_output().unwrap()), Some(1));
+    assert!(CONSUMERS.iter().all(|name| exists(&house, &format!("{name}.stopped"))));
+}
+
+#[test]
+fn a_full_disk_under_the_log_changes_nothing() {
+    let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+    let house = House::new().with_all();
+    let mut wrong = spawn(house.usher(&["dlq", "list", "nobody"]).stderr(full()));
+    assert_eq!(wrong.wait().unwrap().code(), Some(64));
+    let empty = House::new();
+    let mut missing = spawn(empty.usher(&["up"]).stdout(Stdio::null()).stderr(full()));
+    assert_eq!(missing.wait().unwrap().code(), Some(69));
+    let mut usher = spawn(house.usher(&["up"]).stdout(Stdio::null()).stderr(full()));
+    eventually("the last consumer starts", || exists(&house, ".usher/last/upn.env"));
+    send("-INT", &usher);
+    assert_eq!(usher.wait().unwrap().code(), Some(1), "what it logs of the signal is lost, and nothing else");
+}
+
+#[test]
 fn children_end_even_if_we_are_killed() {
     let house = House::new().with_all();
     let mut usher = up(&house);

@@ -1,6 +1,12 @@
 //! From the command line to the exit code.
 
-use std::{ffi::OsString, future::Future, process::ExitCode};
+use std::{
+    ffi::OsString,
+    fmt::Display,
+    future::Future,
+    io::{Write, stderr},
+    process::ExitCode,
+};
 
 use clap::{ArgMatches, Command, Parser, error::ErrorKind};
 use tokio::runtime::{Builder, Runtime};
@@ -44,7 +50,7 @@ where
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("{name}: {failure}");
+            complain(name, &failure);
             failure.exit_code()
         }
     }
@@ -82,8 +88,8 @@ fn settings<S>(
     let settings = command.try_get_matches_from_mut(args).and_then(|matches| parsed(&matches));
     settings.map_err(|error| {
         match wrong_setting::explain(&command, &error) {
-            Some(problem) => eprintln!("{name}: {problem}"),
-            // Nowhere to complain if the terminal is gone.
+            Some(problem) => complain(name, &problem),
+            // As in `complain`.
             None => _ = error.print(),
         }
         match error.kind() {
@@ -96,6 +102,12 @@ fn settings<S>(
 /// `--help` names the environment's settings and never shows their values: some are secrets.
 fn without_env_values(command: Command) -> Command {
     command.mut_args(|arg| arg.hide_env_values(true)).mut_subcommands(without_env_values)
+}
+
+/// On standard error. That it can't be written, since the terminal is gone or the disk under a log is full, must not
+/// change how we end: the exit code says why too.
+fn complain(name: &str, why: &dyn Display) {
+    let _ = writeln!(stderr(), "{name}: {why}");
 }
 
 /// Tells whoever started us that we are ready, in one line of JSON on standard output: `usher up` and the
