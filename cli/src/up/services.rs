@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, convert::Infallible, fmt, fs, path::Path, time::Duration};
 
+use futures_util::future::join_all;
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
@@ -60,6 +61,15 @@ struct Service {
     part: Part,
     plan: Plan,
     life: Life,
+}
+
+impl Service {
+    async fn stop(&mut self) {
+        match &mut self.life {
+            Life::Runs(child) => child.stop().await,
+            Life::Returns(start) => start.abort(),
+        }
+    }
 }
 
 enum Life {
@@ -210,17 +220,18 @@ impl<'a> Services<'a> {
         }
     }
 
-    /// Stops them: those that work with something before what they work with.
+    /// Stops them: those that work with something before what they work with. The consumers at once: each may take as
+    /// long as a delivery in hand, and longest where the broker is gone.
     pub(crate) async fn stop(&mut self) {
         for consumer in Consumer::ALL {
             // It may never have been written.
             let _ = fs::remove_file(variables_of(self.folder.path(), consumer));
         }
-        for service in self.all.iter_mut().rev() {
-            match &mut service.life {
-                Life::Runs(child) => child.stop().await,
-                Life::Returns(start) => start.abort(),
-            }
+        let (consumers, others): (Vec<_>, Vec<_>) =
+            self.all.iter_mut().partition(|service| matches!(service.part, Part::Consumer(_)));
+        join_all(consumers.into_iter().map(Service::stop)).await;
+        for service in others.into_iter().rev() {
+            service.stop().await;
         }
     }
 }
