@@ -95,7 +95,7 @@ impl Consumer for Billing {
 impl Billing {
     /// The whole policy. The error is an outcome too: the one that a failed call calls for.
     async fn bill(&self, event: &Event) -> Result<Outcome, Outcome> {
-        let Some(user) = self.user(event).await? else { return Ok(Outcome::Skipped("user-gone")) };
+        let user = self.user(event).await?;
         let new = NewCustomer::of(event, user.email(), user.text("displayName"));
         let on_user = user.text(&self.attribute);
         let customer = match self.verified(on_user, &new).await? {
@@ -115,18 +115,11 @@ impl Billing {
         Ok(Outcome::Done)
     }
 
-    /// The user as it is now: a customer may have corrected what was typed at the sign-up. `None`: deleted.
-    async fn user(&self, event: &Event) -> Result<Option<User>, Outcome> {
+    /// The user as it is now: a customer may have corrected what was typed at the sign-up.
+    async fn user(&self, event: &Event) -> Result<User, Outcome> {
         let fields = [&USER_FIELDS[..], &[&self.attribute]].concat();
-        match self.graph.user(event.data.user_id, &fields).await {
-            Ok(user) => Ok(Some(user)),
-            Err(GraphError::NotFound(_)) if !self.may_yet_appear(event) => Ok(None),
-            Err(error) => Err(self.entra_failed(event, error)),
-        }
-    }
-
-    fn may_yet_appear(&self, event: &Event) -> bool {
-        self.clock.since(event.data.signed_up_at) <= usher_entra::READABLE_WITHIN
+        let user = self.graph.user(event.data.user_id, &fields).await;
+        user.map_err(|error| self.entra_failed(event, error))
     }
 
     /// The customer whose id stands on the user, if it is ours: whoever could write the attribute could
@@ -173,11 +166,7 @@ impl Billing {
 
     /// A user who can't be found is waited for, and after that gone; all else is the call's own failure.
     fn entra_failed(&self, event: &Event, error: GraphError) -> Outcome {
-        match error {
-            GraphError::NotFound(_) if self.may_yet_appear(event) => {
-                let not_yet = Failure::status(FailureClass::Transient, 404);
-                Outcome::Retry(not_yet.with_code(Some("user not yet readable")))
-            }
+        match error.about_user_of_age(self.clock.since(event.data.signed_up_at)) {
             GraphError::NotFound(_) => Outcome::Skipped("user-gone"),
             error => Outcome::failed("Entra", error.into()),
         }

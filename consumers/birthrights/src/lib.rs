@@ -85,7 +85,7 @@ impl Birthrights {
     /// The whole policy. The error is an outcome too: the one that a failed call calls for.
     async fn endow(&self, event: &Event) -> Result<Outcome, Outcome> {
         self.targets.known(&self.graph, &self.rules).await.map_err(not_now)?;
-        let Some(user) = self.user(event).await? else { return Ok(Outcome::Skipped("user-gone")) };
+        let user = self.user(event).await?;
         let due = self.rules.due(&Facts::of_sign_up(&user, &event.data));
         if due.is_empty() {
             return Ok(Outcome::Skipped("no-rule"));
@@ -100,30 +100,34 @@ impl Birthrights {
         Ok(outcomes.min_by_key(precedence).unwrap_or(Outcome::Done))
     }
 
-    /// `None`: deleted.
-    async fn user(&self, event: &Event) -> Result<Option<User>, Outcome> {
-        match self.graph.user(event.data.user_id, &self.rules.properties()).await {
-            Ok(user) => Ok(Some(user)),
-            Err(GraphError::NotFound(_)) if self.may_yet_appear(event) => Err(not_yet()),
-            Err(GraphError::NotFound(_)) => Ok(None),
+    /// The user as it is now.
+    async fn user(&self, event: &Event) -> Result<User, Outcome> {
+        let user = self.graph.user(event.data.user_id, &self.rules.properties()).await;
+        user.map_err(|error| match error.about_user_of_age(self.age(event)) {
+            GraphError::NotFound(_) => Outcome::Skipped("user-gone"),
             // What we read is what the rules name: the probe tells whether users have that.
-            Err(GraphError::Refused(failure)) => Err(Outcome::Unavailable { vendor: VENDOR, failure }),
-            Err(error) => Err(Outcome::failed(VENDOR, error.into())),
-        }
+            GraphError::Refused(failure) => Outcome::Unavailable { vendor: VENDOR, failure },
+            error => Outcome::failed(VENDOR, error.into()),
+        })
     }
 
-    fn may_yet_appear(&self, event: &Event) -> bool {
-        self.clock.since(event.data.signed_up_at) <= usher_entra::READABLE_WITHIN
+    fn age(&self, event: &Event) -> Duration {
+        self.clock.since(event.data.signed_up_at)
     }
 
     /// What one grant that failed comes to. Whether a group is gone or only not there yet where we asked, the next look
     /// tells; whether a refusal is the rules' fault, a right's that we lack or this message's, the probe does.
     fn not_granted(&self, event: &Event, rule: &str, error: GraphError) -> Outcome {
-        match error {
-            GraphError::NotFound(Missing { id, .. }) if id == Some(event.data.user_id) => {
-                if self.may_yet_appear(event) { not_yet() } else { Outcome::Skipped("user-gone") }
+        let user = event.data.user_id;
+        let error = match error {
+            // It may be the user where Graph does not say what is missing.
+            GraphError::NotFound(Missing { id, .. }) if id.is_none_or(|id| id == user) => {
+                error.about_user_of_age(self.age(event))
             }
-            GraphError::NotFound(Missing { id: None, .. }) if self.may_yet_appear(event) => not_yet(),
+            error => error,
+        };
+        match error {
+            GraphError::NotFound(Missing { id, .. }) if id == Some(user) => Outcome::Skipped("user-gone"),
             GraphError::NotFound(Missing { failure, .. }) => {
                 self.targets.doubt();
                 let failure = Failure { class: FailureClass::Transient, ..failure };
@@ -158,10 +162,6 @@ fn not_now(Down { vendor, failure, .. }: Down) -> Outcome {
         FailureClass::Transient => Outcome::Retry(failure),
         _ => Outcome::Unavailable { vendor, failure },
     }
-}
-
-fn not_yet() -> Outcome {
-    Outcome::Retry(Failure::status(FailureClass::Transient, 404).with_code(Some("user not yet readable")))
 }
 
 /// The failure, with the rule that led to it.

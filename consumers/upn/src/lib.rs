@@ -23,7 +23,7 @@ use async_trait::async_trait;
 use usher_clock::Clock;
 use usher_entra::{Graph, GraphError, User};
 use usher_event::Event;
-use usher_http::{Failure, FailureClass};
+use usher_http::Failure;
 use usher_subscriber::{Consumer, Down, Handler, Outcome, Ports, Rejection};
 use uuid::Uuid;
 
@@ -87,7 +87,7 @@ impl Consumer for Upn {
 impl Upn {
     /// The whole policy. The error is an outcome too: the one that a failed call calls for.
     async fn rename(&self, event: &Event) -> Result<Outcome, Outcome> {
-        let Some(user) = self.user(event).await? else { return Ok(Outcome::Skipped("user-gone")) };
+        let user = self.user(event).await?;
         match self.naming.plan(&user) {
             Plan::Done => Ok(Outcome::Done),
             Plan::LeaveAlone(why) => Ok(Outcome::Skipped(why)),
@@ -95,17 +95,10 @@ impl Upn {
         }
     }
 
-    /// The user as it is now. `None`: deleted.
-    async fn user(&self, event: &Event) -> Result<Option<User>, Outcome> {
-        match self.graph.user(event.data.user_id, &naming::FIELDS).await {
-            Ok(user) => Ok(Some(user)),
-            Err(GraphError::NotFound(_)) if !self.may_yet_appear(event) => Ok(None),
-            Err(error) => Err(self.entra_failed(event, error)),
-        }
-    }
-
-    fn may_yet_appear(&self, event: &Event) -> bool {
-        self.clock.since(event.data.signed_up_at) <= usher_entra::READABLE_WITHIN
+    /// The user as it is now.
+    async fn user(&self, event: &Event) -> Result<User, Outcome> {
+        let user = self.graph.user(event.data.user_id, &naming::FIELDS).await;
+        user.map_err(|error| self.entra_failed(event, error))
     }
 
     /// Tries one name after the other until one is free.
@@ -124,11 +117,7 @@ impl Upn {
 
     /// A user who can't be found is waited for, and after that gone; all else is the call's own failure.
     fn entra_failed(&self, event: &Event, error: GraphError) -> Outcome {
-        match error {
-            GraphError::NotFound(_) if self.may_yet_appear(event) => {
-                let not_yet = Failure::status(FailureClass::Transient, 404);
-                Outcome::Retry(not_yet.with_code(Some("user not yet readable")))
-            }
+        match error.about_user_of_age(self.clock.since(event.data.signed_up_at)) {
             GraphError::NotFound(_) => Outcome::Skipped("user-gone"),
             error => Outcome::failed("Entra", error.into()),
         }

@@ -8,7 +8,7 @@ use thiserror::Error;
 use usher_http::{Failure, FailureClass, TransportError};
 use uuid::Uuid;
 
-use crate::CredentialError;
+use crate::{CredentialError, READABLE_WITHIN};
 
 /// Why Graph did not do what it was asked. Holds statuses and codes, never what the answer says.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -131,6 +131,19 @@ impl GraphError {
         Problem::in_value(&body).into_error(status, after)
     }
 
+    /// What this means of a user who signed up so long ago: one who can't be found may just not be there yet where we
+    /// asked, for as long as [`READABLE_WITHIN`].
+    #[must_use]
+    pub fn about_user_of_age(self, age: Duration) -> Self {
+        match self {
+            Self::NotFound(_) if age <= READABLE_WITHIN => {
+                let not_yet = Failure::status(FailureClass::Transient, 404);
+                Self::Transient(not_yet.with_code(Some("user not yet readable")))
+            }
+            error => error,
+        }
+    }
+
     /// Whether another object has the value that this property was to have, such as `userPrincipalName`.
     pub fn is_conflict_on(&self, property: &str) -> bool {
         matches!(self, Self::Conflict { properties, .. } if properties.iter().any(|it| it == property))
@@ -242,6 +255,16 @@ mod tests {
         {
             assert_eq!(missing(&unclear), None, "{unclear}");
         }
+    }
+
+    #[test]
+    fn a_user_who_is_new_may_yet_appear_and_nothing_else_is_a_matter_of_age() {
+        let missing = || refused(404, &json!({}));
+        let waited_for = missing().about_user_of_age(READABLE_WITHIN);
+        assert_eq!(waited_for.to_string(), "Graph asks us to try again: 404 user not yet readable");
+        let too_long = READABLE_WITHIN + Duration::from_secs(1);
+        assert_eq!(missing().about_user_of_age(too_long), missing());
+        assert_eq!(refused(400, &json!({})).about_user_of_age(Duration::ZERO), refused(400, &json!({})));
     }
 
     #[test]
