@@ -11,7 +11,7 @@ use tokio::{
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 use tracing::Instrument;
 
-use crate::span;
+use crate::{Guard, span};
 
 /// A request with its whole body in memory; Usher sends nothing large.
 pub type Request = http::Request<Bytes>;
@@ -33,6 +33,9 @@ pub enum TransportError {
     /// The answer is larger than the client takes.
     #[error("the answer is too large")]
     TooLarge,
+    /// A [`Guard`] forbids the address. The request was not sent.
+    #[error("the address may not be called")]
+    Forbidden,
 }
 
 /// An HTTP client. Cheap to clone; clones share connections.
@@ -42,6 +45,7 @@ pub struct HttpClient {
     pub(crate) timeout: Duration,
     /// A permit for each call that may run at once; `None`: any number may.
     connections: Option<Arc<Semaphore>>,
+    guard: Option<Guard>,
 }
 
 impl HttpClient {
@@ -54,7 +58,8 @@ impl HttpClient {
         S: Service<Request, Response = Response, Error = TransportError> + Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
     {
-        Self { service: BoxCloneSyncService::new(service), timeout: Self::TIMEOUT, connections: None }
+        let service = BoxCloneSyncService::new(service);
+        Self { service, timeout: Self::TIMEOUT, connections: None, guard: None }
     }
 
     /// The same client with another bound on each call.
@@ -67,6 +72,13 @@ impl HttpClient {
     /// for a place is no part of a call's time: a queue of ours is no failure of the other side's.
     pub fn with_connections(mut self, n: usize) -> Self {
         self.connections = Some(Arc::new(Semaphore::new(n.clamp(1, Semaphore::MAX_PERMITS))));
+        self
+    }
+
+    /// The same client for requests whose address somebody else has chosen: over sockets they go nowhere but where
+    /// the guard permits, and through no proxy.
+    pub fn guarded(mut self, guard: Guard) -> Self {
+        self.guard = Some(guard);
         self
     }
 
@@ -87,7 +99,10 @@ impl HttpClient {
     }
 
     /// One call by one who has a place.
-    pub(crate) async fn attempt(&self, request: Request) -> Result<Response, TransportError> {
+    pub(crate) async fn attempt(&self, mut request: Request) -> Result<Response, TransportError> {
+        if let Some(guard) = &self.guard {
+            request.extensions_mut().insert(guard.clone());
+        }
         let span = span::of(&request);
         let call = self.service.clone().oneshot(request).instrument(span.clone());
         let answer = timeout(self.timeout, call).await.unwrap_or(Err(TransportError::Timeout));

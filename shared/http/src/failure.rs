@@ -72,6 +72,8 @@ impl From<TransportError> for Failure {
             TransportError::Connect => Self::named(FailureClass::Unreachable, "no connection"),
             TransportError::Timeout => Self::named(FailureClass::Transient, "no answer in time"),
             TransportError::Broken => Self::named(FailureClass::Transient, "connection broke"),
+            // Where a name leads is the moment's: no message is to blame, even if the name leads elsewhere a moment later.
+            TransportError::Forbidden => Self::named(FailureClass::Unreachable, "forbidden address"),
             TransportError::TooLarge => Self::named(FailureClass::Refused, "answer too large"),
         }
     }

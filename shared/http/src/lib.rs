@@ -6,7 +6,9 @@
 mod base_url;
 mod client;
 mod failure;
+mod guard;
 mod pace;
+mod resolver;
 mod retry;
 mod retry_after;
 mod settings;
@@ -16,6 +18,7 @@ mod span;
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use client::{HttpClient, Request, Response, TransportError};
 pub use failure::{Failure, FailureClass};
+pub use guard::{Guard, GuardError};
 pub use pace::Pace;
 pub use retry_after::{RETRY_AFTER_MOST, retry_after};
 pub use settings::{HttpSettings, HttpSettingsError};
