@@ -10,6 +10,7 @@
 //! Before anything is granted, each group and role that the rules name is looked up: one that could make an
 //! administrator of a customer, or that does not exist, is refused.
 
+mod check;
 mod explain;
 mod rules;
 mod settings;
@@ -24,7 +25,7 @@ use usher_clock::Clock;
 use usher_entra::{Grant, Graph, GraphError, Missing, User};
 use usher_event::Event;
 use usher_http::{Failure, FailureClass};
-use usher_subscriber::{Consumer, Down, Handler, Outcome, Ports};
+use usher_subscriber::{Consumer, Down, GraphUse, Handler, Outcome, Ports, Presence};
 use uuid::Uuid;
 
 pub use explain::Command;
@@ -58,6 +59,10 @@ impl Handler for Birthrights {
         self.graph.probe_reading(&self.rules.properties()).await.map_err(targets::down)?;
         self.targets.check(&self.graph, &self.rules).await
     }
+
+    async fn presence(&self, event: &Event) -> Result<Presence, Failure> {
+        self.look(event).await
+    }
 }
 
 impl Consumer for Birthrights {
@@ -74,6 +79,14 @@ impl Consumer for Birthrights {
             targets: Targets::default(),
             clock: ports.clock,
         })
+    }
+
+    fn graph(&self) -> Option<GraphUse<'_>> {
+        let mut permissions = vec!["User.Read.All", "GroupMember.ReadWrite.All"];
+        if self.rules.grants().iter().any(|(grant, _)| matches!(grant, Grant::AppRole { .. })) {
+            permissions.extend(["AppRoleAssignment.ReadWrite.All", "Application.Read.All"]);
+        }
+        Some(GraphUse { graph: &self.graph, permissions })
     }
 
     async fn command(self, command: Command) -> Result<(), usher_service::Failure> {

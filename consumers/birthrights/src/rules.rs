@@ -16,14 +16,15 @@
 //! All conditions of a `when` must hold; each rule that holds gives what it names. A rule looks at the user alone and
 //! never at what another rule gives: that way no rule depends on another, and none on itself.
 
+use usher_conditions::Conditions;
 use usher_entra::Grant;
 
-mod condition;
-mod error;
 mod read;
 
-pub(crate) use condition::{Condition, Facts, SignUpApp};
-pub use error::RulesError;
+/// What is wrong with the rules, in one line: `rules.toml:12:8: what`. It may name what stands in the file, which is
+/// the operator's own and holds no secret.
+pub use usher_conditions::FileError as RulesError;
+pub(crate) use usher_conditions::{Condition, Facts, SignUpApp};
 
 /// The rules of a file, in its order.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +36,7 @@ pub(crate) struct Rule {
     pub(crate) name: String,
     pub(crate) grants: Vec<Grant>,
     /// All of them must hold; none: the rule is for everybody.
-    pub(crate) when: Vec<Condition>,
+    pub(crate) when: Conditions,
 }
 
 impl Rules {
@@ -47,7 +48,7 @@ impl Rules {
     /// The properties of a user that must be read to decide.
     pub(crate) fn properties(&self) -> Vec<&str> {
         let mut properties = vec!["identities"];
-        for attribute in self.iter().flat_map(|rule| &rule.when).filter_map(Condition::attribute) {
+        for attribute in self.iter().flat_map(|rule| rule.when.attributes()) {
             if !properties.contains(&attribute) {
                 properties.push(attribute);
             }
@@ -82,11 +83,7 @@ impl Rules {
 impl Rule {
     /// Whether it is for this user; `None` if that depends on what is not known of them.
     pub(crate) fn holds(&self, facts: &Facts<'_>) -> Option<bool> {
-        let each = || self.when.iter().map(|condition| condition.finding(facts).holds);
-        if each().any(|holds| holds == Some(false)) {
-            return Some(false);
-        }
-        each().all(|holds| holds == Some(true)).then_some(true)
+        self.when.hold(facts)
     }
 }
 

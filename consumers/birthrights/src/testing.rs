@@ -216,14 +216,6 @@ pub(crate) fn local(address: &str) -> Value {
     ])
 }
 
-/// The identities of somebody for whom somebody else vouches.
-pub(crate) fn federated(issuer: &str) -> Value {
-    json!([
-        { "signInType": "federated", "issuer": issuer, "issuerAssignedId": "104" },
-        { "signInType": "userPrincipalName", "issuer": "seats.onmicrosoft.com", "issuerAssignedId": "x@seats" },
-    ])
-}
-
 /// A user with these properties.
 pub(crate) async fn user(mut properties: Value) -> User {
     properties["id"] = json!(USER);

@@ -232,3 +232,28 @@ async fn a_whole_batch_that_fails_goes_by_its_status() {
     assert!(matches!(outcome(429).await, Outcome::Retry(_)));
     assert!(matches!(outcome(503).await, Outcome::Retry(_)));
 }
+
+/// The tenant's answers to what a check asks.
+fn holding(groups: &[Uuid], roles: serde_json::Value) -> Entra {
+    let entra = Entra::new();
+    let groups = serde_json::json!({ "value": groups });
+    entra.tenant().instead.insert(format!("/users/{USER}/checkMemberGroups"), (200, groups));
+    let roles = serde_json::json!({ "value": roles });
+    entra.tenant().instead.insert(assign(), (200, roles));
+    entra
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_tells_who_has_all_that_the_rules_give_and_grants_nothing() {
+    let role = serde_json::json!([{ "resourceId": testing::RESOURCE, "appRoleId": testing::ROLE }]);
+    let whole = holding(&[MEMBERS, BUSINESS], role.clone());
+    assert_eq!(whole.birthrights().presence(&event()).await, Ok(Presence::Present));
+    for lacking in [holding(&[MEMBERS], role), holding(&[MEMBERS, BUSINESS], serde_json::json!([]))] {
+        let presence = lacking.birthrights().presence(&event()).await;
+        assert_eq!(presence, Ok(Presence::Missing("not-all-granted")));
+        assert_eq!(lacking.count(&format!("POST {}", add_to(MEMBERS))), 0);
+    }
+    let gone = Entra::new();
+    gone.tenant().user = None;
+    assert_eq!(gone.birthrights().presence(&event()).await, Ok(Presence::NotExpected("user-gone")));
+}

@@ -1,17 +1,26 @@
 //! What a rule can ask of a user, and how that is decided.
 
-use std::fmt;
+use std::{fmt, slice};
 
 use serde_json::Value;
 use usher_entra::User;
 use usher_event::UserSignedUp;
 use uuid::Uuid;
 
+/// What a rule asks of a user: all of it must hold, and nothing at all is for everybody.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Conditions(pub(crate) Vec<Condition>);
+
 /// One condition of a rule.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Condition {
+pub enum Condition {
     /// A property has one of these values. Self-asserted: the user typed it.
-    Attribute { name: String, one_of: Vec<Value> },
+    Attribute {
+        /// The property's name.
+        name: String,
+        /// The values.
+        one_of: Vec<Value>,
+    },
     /// The user reads mail at one of these domains, by an identity that the tenant verified.
     EmailDomain(Vec<String>),
     /// One of these vouches for the user.
@@ -21,15 +30,17 @@ pub(crate) enum Condition {
 }
 
 /// What is known of a user.
-pub(crate) struct Facts<'a> {
+pub struct Facts<'a> {
     user: &'a User,
     app: SignUpApp,
 }
 
 /// The app through which a user signed up. The user does not say; the event does, if the audit log did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SignUpApp {
+pub enum SignUpApp {
+    /// This one.
     Id(Uuid),
+    /// The audit log did not say.
     NotInTheLog,
     /// There is no event to look at.
     Unknown,
@@ -37,26 +48,55 @@ pub(crate) enum SignUpApp {
 
 /// How a condition stands with a user, and why, without the user's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Finding {
+pub struct Finding {
     /// `None`: not known.
-    pub(crate) holds: Option<bool>,
-    pub(crate) because: &'static str,
+    pub holds: Option<bool>,
+    /// Why.
+    pub because: &'static str,
 }
 
 impl<'a> Facts<'a> {
-    pub(crate) fn new(user: &'a User, app: SignUpApp) -> Self {
+    /// What the user says, read with `identities` and what [`Conditions::attributes`] name.
+    pub fn new(user: &'a User, app: SignUpApp) -> Self {
         Self { user, app }
     }
 
-    pub(crate) fn of_sign_up(user: &'a User, sign_up: &UserSignedUp) -> Self {
+    /// What the user and the sign-up's event say.
+    pub fn of_sign_up(user: &'a User, sign_up: &UserSignedUp) -> Self {
         let app = sign_up.app_id.as_deref().and_then(|id| id.parse().ok());
         Self::new(user, app.map_or(SignUpApp::NotInTheLog, SignUpApp::Id))
     }
 }
 
+impl Conditions {
+    /// Whether they hold for this user; `None` if that depends on what is not known of them.
+    pub fn hold(&self, facts: &Facts<'_>) -> Option<bool> {
+        let each = || self.iter().map(|condition| condition.finding(facts).holds);
+        if each().any(|holds| holds == Some(false)) {
+            return Some(false);
+        }
+        each().all(|holds| holds == Some(true)).then_some(true)
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> slice::Iter<'_, Condition> {
+        self.0.iter()
+    }
+
+    /// Whether there is none: it is for everybody.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The properties of a user that must be read to decide, beside the identities.
+    pub fn attributes(&self) -> impl Iterator<Item = &str> {
+        self.iter().filter_map(Condition::attribute)
+    }
+}
+
 impl Condition {
     /// The property that it looks at, beside the identities.
-    pub(crate) fn attribute(&self) -> Option<&str> {
+    pub fn attribute(&self) -> Option<&str> {
         match self {
             Self::Attribute { name, .. } => Some(name),
             Self::EmailDomain(_) | Self::IdentityProvider(_) | Self::AppId(_) => None,
@@ -64,7 +104,7 @@ impl Condition {
     }
 
     /// How it stands with a user.
-    pub(crate) fn finding(&self, facts: &Facts<'_>) -> Finding {
+    pub fn finding(&self, facts: &Facts<'_>) -> Finding {
         match self {
             Self::Attribute { name, one_of } => match facts.user.get(name) {
                 None => no("is not set"),
@@ -129,3 +169,6 @@ impl fmt::Display for Condition {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
