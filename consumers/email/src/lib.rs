@@ -16,6 +16,7 @@
 //! no name or permission goes with it: the put would write them to a member who is there. `MAILCHIMP_UNVERIFIED=trusted`
 //! is for tenants whose identity providers verify every address.
 
+mod check;
 mod mailchimp;
 mod mapping;
 mod member;
@@ -26,7 +27,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use usher_event::Event;
 use usher_http::{Failure, FailureClass};
-use usher_subscriber::{Consumer, Down, Handler, NoCommand, Outcome, Ports};
+use usher_subscriber::{Consumer, Down, Handler, NoCommand, Outcome, Ports, Presence};
 use uuid::Uuid;
 
 use crate::{mailchimp::Mailchimp, member::Member};
@@ -58,6 +59,10 @@ impl Handler for Email {
     async fn probe(&self) -> Result<(), Down> {
         let there = self.mailchimp.probe().await;
         there.map_err(|failure| Down { vendor: VENDOR, setting: setting_to_mend(&failure), failure })
+    }
+
+    async fn presence(&self, event: &Event) -> Result<Presence, Failure> {
+        self.look(event).await
     }
 }
 

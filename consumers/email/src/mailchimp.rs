@@ -6,7 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{Method, header};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 use usher_clock::Clock;
 use usher_http::{BaseUrl, Failure, FailureClass, HttpClient, Request, Response, retry_after};
@@ -36,6 +36,32 @@ struct Resource {
     _id: String,
 }
 
+/// A member, as far as a check looks at one.
+#[derive(Deserialize)]
+pub(crate) struct Found {
+    #[serde(rename = "id")]
+    _id: String,
+    status: String,
+    #[serde(default)]
+    tags: Vec<Tag>,
+}
+
+#[derive(Deserialize)]
+struct Tag {
+    name: String,
+}
+
+impl Found {
+    /// Whether an administrator has put the member away.
+    pub(crate) fn is_archived(&self) -> bool {
+        self.status == "archived"
+    }
+
+    pub(crate) fn has_tag(&self, name: &str) -> bool {
+        self.tags.iter().any(|tag| tag.name == name)
+    }
+}
+
 /// An error, RFC 7807. `detail` and `errors` are left out: they quote the address.
 #[derive(Deserialize)]
 struct Problem {
@@ -63,6 +89,17 @@ impl Mailchimp {
     pub(crate) async fn probe(&self) -> Result<(), Failure> {
         let request = self.request(Method::GET, "", &[("fields", "id")], Bytes::new());
         self.resource(&self.probing.send_with_retries(request).await?)
+    }
+
+    /// Looks for the member; `None` if there is none.
+    pub(crate) async fn find(&self, member: &Member<'_>) -> Result<Option<Found>, Failure> {
+        let path = format!("/members/{}", member.id());
+        let request = self.request(Method::GET, &path, &[("fields", "id,status,tags")], Bytes::new());
+        let response = self.http.send_with_retries(request).await?;
+        match self.check(&response) {
+            Err(Failure { status: Some(404), .. }) => Ok(None),
+            answered => answered.and_then(|()| read(&response)).map(Some),
+        }
     }
 
     /// Adds the member, or fills in one who is there.
@@ -101,9 +138,7 @@ impl Mailchimp {
     /// Success with something to show for it.
     fn resource(&self, response: &Response) -> Result<(), Failure> {
         self.check(response)?;
-        // Cut short, or somebody else's page: the next attempt changes nothing that is there already.
-        let unreadable = |_| Failure::named(FailureClass::Transient, "unreadable answer");
-        serde_json::from_slice::<Resource>(response.body()).map(drop).map_err(unreadable)
+        read::<Resource>(response).map(drop)
     }
 
     fn check(&self, response: &Response) -> Result<(), Failure> {
@@ -117,6 +152,13 @@ impl Mailchimp {
         let wait = retry_after(response.headers(), self.clock.now());
         Err(Failure::status(class, status).with_code(code).with_retry_after(wait))
     }
+}
+
+/// Reads an answer. One that was cut short, or is somebody else's page: the next attempt changes nothing that is there
+/// already.
+fn read<T: DeserializeOwned>(response: &Response) -> Result<T, Failure> {
+    let unreadable = |_| Failure::named(FailureClass::Transient, "unreadable answer");
+    serde_json::from_slice(response.body()).map_err(unreadable)
 }
 
 /// What each of Mailchimp's errors means, and its code on a dead letter: ours for those that an operator will meet,

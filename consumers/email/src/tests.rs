@@ -398,3 +398,30 @@ async fn a_call_is_waited_for_as_long_as_mailchimp_works_on_it() {
     assert_eq!(slow(119).handle(&Event::new(ada())).await, Outcome::Done);
     assert!(matches!(slow(121).handle(&Event::new(ada())).await, Outcome::Retry(_)));
 }
+
+/// What a check finds, of a member whom Mailchimp shows like this.
+async fn found(status: u16, member: Value) -> Presence {
+    let (email, asked) = email(settings(), move |_| response(status, &member));
+    let presence = email.presence(&Event::new(ada())).await.unwrap();
+    let member = format!("https://us1.api.mailchimp.com/3.0/lists/57afe96172/members/{ADA}");
+    assert_eq!(asked.lines(), [format!("GET {member}?fields=id%2Cstatus%2Ctags")], "only looks");
+    presence
+}
+
+#[tokio::test]
+async fn a_check_tells_who_is_on_the_list_and_welcomed() {
+    let member = |status: &str, tag: &str| json!({ "id": ADA, "status": status, "tags": [{ "name": tag }] });
+    assert_eq!(found(200, member("subscribed", "usher-welcome")).await, Presence::Present);
+    assert_eq!(found(200, member("unsubscribed", "usher-welcome")).await, Presence::Present);
+    assert_eq!(found(200, member("subscribed", "vip")).await, Presence::Missing("no-welcome-tag"));
+    assert_eq!(found(200, member("archived", "vip")).await, Presence::NotExpected("archived"));
+    let nobody = json!({ "title": "Resource Not Found", "status": 404 });
+    assert_eq!(found(404, nobody).await, Presence::Missing("not-on-the-list"));
+}
+
+#[tokio::test]
+async fn a_check_asks_about_nobody_who_did_not_agree() {
+    let (email, asked) = email(settings(), fine);
+    assert_eq!(email.presence(&consent(json!(false))).await, Ok(Presence::NotExpected("no-consent")));
+    assert!(asked.lines().is_empty());
+}

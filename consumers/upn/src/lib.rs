@@ -7,6 +7,7 @@
 //!
 //! A UPN that is not the generated default was chosen by somebody, or by us: it is left alone.
 
+mod check;
 mod local_part;
 mod names;
 mod naming;
@@ -24,7 +25,7 @@ use usher_clock::Clock;
 use usher_entra::{Graph, GraphError, User};
 use usher_event::Event;
 use usher_http::Failure;
-use usher_subscriber::{Consumer, Down, Handler, Outcome, Ports, Rejection};
+use usher_subscriber::{Consumer, Down, GraphUse, Handler, Outcome, Ports, Presence, Rejection};
 use uuid::Uuid;
 
 use crate::naming::{Change, Naming, Plan};
@@ -61,6 +62,10 @@ impl Handler for Upn {
             failure: error.into(),
         })
     }
+
+    async fn presence(&self, event: &Event) -> Result<Presence, Failure> {
+        self.look(event).await
+    }
 }
 
 impl Consumer for Upn {
@@ -76,6 +81,10 @@ impl Consumer for Upn {
             naming: Naming::new(settings.upn_template, settings.upn_domain),
             clock: ports.clock,
         })
+    }
+
+    fn graph(&self) -> Option<GraphUse<'_>> {
+        Some(GraphUse { graph: &self.graph, permissions: vec!["User.ReadWrite.All"] })
     }
 
     async fn command(self, command: UpnCommand) -> Result<(), usher_service::Failure> {

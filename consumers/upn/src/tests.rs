@@ -200,3 +200,16 @@ async fn the_probe_touches_nobody_and_names_the_setting_that_is_refused() {
     assert_eq!((down.vendor, down.setting, down.failure.status), ("Entra", "ENTRA_CLIENT_ID", Some(403)));
     assert_eq!(refused.consumer(&[]).tenant_id(), TENANT);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_check_tells_who_has_a_readable_name_and_changes_nothing() {
+    let chosen = json!({ "givenName": "Eve" });
+    let tenant = Tenant::default().with(ADA, "Ada", "King", "A").with_user(EVE, "eve@contoso.org", &chosen);
+    let presence = async |user| tenant.consumer(&[]).presence(&signed_up(user, A_MINUTE)).await;
+    assert_eq!(presence(ADA).await, Ok(Presence::Missing("generated-name")));
+    assert_eq!(presence(EVE).await, Ok(Presence::NotExpected("upn-not-default")));
+    assert_eq!(presence(TENANT).await, Ok(Presence::NotExpected("user-gone")));
+    assert!(tenant.patches().is_empty());
+    assert_eq!(handle(&tenant, ADA).await, Outcome::Done);
+    assert_eq!(presence(ADA).await, Ok(Presence::Present));
+}

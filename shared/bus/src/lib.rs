@@ -13,10 +13,12 @@ mod message;
 mod port;
 mod publisher;
 mod receiver;
+mod rules;
 mod service_bus;
 mod settings;
 
 pub use message::{Delivery, LockToken, Message, Peeked, PropertyValue};
 pub use port::{Bus, BusError, Entity, Publisher, Receiver, Renewal, Settlement};
+pub use rules::{Rule, RuleFilter};
 pub use service_bus::ServiceBus;
 pub use settings::{BusSettings, BusSettingsError, BusTransport};

@@ -12,10 +12,11 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
-    Bus, BusError, BusSettings, BusSettingsError, Entity, Publisher, Receiver,
+    Bus, BusError, BusSettings, BusSettingsError, Entity, Publisher, Receiver, Rule,
     amqp::{Namespace, backoff},
     publisher::ServiceBusPublisher,
     receiver::ServiceBusReceiver,
+    rules,
 };
 
 /// How long a first connection is tried for: a broker that starts together with us is given time, and one that can't
@@ -45,6 +46,15 @@ impl ServiceBus {
     pub fn connect(settings: &BusSettings, extra_ca: Option<&Path>) -> Result<Self, BusSettingsError> {
         let namespace = Arc::new(Namespace::new(settings.check()?, extra_ca)?);
         Ok(Self { namespace, opened: Mutex::new(Some(Opened::default())) })
+    }
+
+    /// The rules of a subscription: what it takes of all that is published. Asked once, and not again if that fails.
+    ///
+    /// # Errors
+    /// As for [`Bus::receiver`]; [`BusError::Refused`] if this broker does not tell.
+    pub async fn rules(&self, subscription: &Entity) -> Result<Vec<Rule>, BusError> {
+        self.is_open()?;
+        rules::read(&self.namespace, &subscription.to_string()).await
     }
 
     /// Remembers what was opened, for `close`; refuses if that has been called in the meantime.

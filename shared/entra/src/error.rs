@@ -83,6 +83,11 @@ impl Problem {
         self.message.contains(words)
     }
 
+    /// Whether several writers met at one object.
+    pub(crate) fn is_race(&self) -> bool {
+        self.code.as_deref().is_some_and(is_race)
+    }
+
     /// What an answer of this status with this problem means.
     /// <https://learn.microsoft.com/graph/errors>
     pub(crate) fn into_error(self, status: StatusCode, after: Option<Duration>) -> GraphError {

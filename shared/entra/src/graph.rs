@@ -120,18 +120,29 @@ impl Graph {
 
     /// Sends a request and returns its answer if it is a success.
     pub(crate) async fn call(&self, request: &Request) -> Result<Response, GraphError> {
-        let token = self.tokens.get().await?;
-        let mut answer = self.attempt(request, &token).await?;
-        if answer.status() == StatusCode::UNAUTHORIZED {
-            // Revoked before its time, or the signing keys were rolled over: a fresh one may do.
-            self.tokens.discard(&token).await;
-            answer = self.attempt(request, &*self.tokens.get().await?).await?;
-        }
+        let answer = self.answer(request).await?;
         if answer.status().is_success() {
             return Ok(answer);
         }
         let after = retry_after(answer.headers(), self.clock.now());
         Err(GraphError::answered(answer.status(), answer.body(), after))
+    }
+
+    /// Sends a request and returns its answer, whatever it says.
+    pub(crate) async fn answer(&self, request: &Request) -> Result<Response, GraphError> {
+        let token = self.tokens.get().await?;
+        let answer = self.attempt(request, &token).await?;
+        if answer.status() != StatusCode::UNAUTHORIZED {
+            return Ok(answer);
+        }
+        // Revoked before its time, or the signing keys were rolled over: a fresh one may do.
+        self.tokens.discard(&token).await;
+        self.attempt(request, &*self.tokens.get().await?).await
+    }
+
+    /// The token that calls are made with.
+    pub(crate) async fn token(&self) -> Result<Arc<AccessToken>, CredentialError> {
+        self.tokens.get().await
     }
 
     async fn attempt(&self, request: &Request, token: &AccessToken) -> Result<Response, GraphError> {

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use http::Method;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use time::{OffsetDateTime, UtcOffset, format_description::BorrowedFormatItem, macros::format_description};
+use usher_http::Url;
 
 use crate::{
     Graph, GraphError, User,
@@ -15,6 +17,9 @@ use crate::{
 
 /// Users on a page: Graph's own default, small enough for a page with long names to stay small.
 const PAGE_SIZE: &str = "100";
+/// As `$filter` takes a time.
+const SECONDS: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
 
 /// Where the next page of users is, as Graph gave it. Opaque.
 #[derive(Clone, PartialEq, Eq)]
@@ -46,10 +51,28 @@ impl Graph {
         next: Option<&UsersLink>,
         select: &[&str],
     ) -> Result<UsersPage, GraphError> {
-        let url = match next {
-            Some(link) => self.follow(&link.0)?,
-            None => self.url("/users", &[("$select", &user::select(select)), ("$top", PAGE_SIZE)]),
-        };
+        let first = self.url("/users", &[("$select", &user::select(select)), ("$top", PAGE_SIZE)]);
+        self.page_of_users(first, next).await
+    }
+
+    /// As [`Graph::users_page`], of those who were made at `since` or later.
+    ///
+    /// # Errors
+    /// As for [`Graph::users_page`].
+    pub async fn users_since_page(
+        &self,
+        since: OffsetDateTime,
+        next: Option<&UsersLink>,
+        select: &[&str],
+    ) -> Result<UsersPage, GraphError> {
+        let (selected, filter) = (user::select(select), format!("createdDateTime ge {}", timestamp(since)));
+        let query = [("$select", selected.as_str()), ("$top", PAGE_SIZE), ("$filter", &filter)];
+        self.page_of_users(self.url("/users", &query), next).await
+    }
+
+    /// The first page, or the one that `next` leads to.
+    async fn page_of_users(&self, first: Url, next: Option<&UsersLink>) -> Result<UsersPage, GraphError> {
+        let url = next.map_or(Ok(first), |link| self.follow(&link.0))?;
         let answer = self.call(&request(Method::GET, &url, Bytes::new())).await?;
         let page: Page = graph::json(answer.body())?;
         let next_page = page.next.filter(|link| !link.is_empty()).map(UsersLink);
@@ -60,6 +83,11 @@ impl Graph {
         let users = page.value.into_iter().map(User::listed).collect::<Result<_, _>>()?;
         Ok(UsersPage { users, next: next_page })
     }
+}
+
+/// Full seconds, rounded down: `createdDateTime` has no more.
+fn timestamp(time: OffsetDateTime) -> String {
+    time.to_offset(UtcOffset::UTC).format(SECONDS).expect("a time in UTC has all the parts")
 }
 
 /// Only that there is one: it may hold a filter of anything.
@@ -93,6 +121,15 @@ mod tests {
         assert!(last.users.is_empty() && last.next.is_none());
         let start = "https://graph.microsoft.com/v1.0/users?%24select=id%2CdisplayName&%24top=100";
         assert_eq!(asked.urls(), [start, NEXT]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_since_a_moment_are_asked_for_by_full_seconds_in_utc() {
+        let (graph, asked) = graph(|_| answer(200, &json!({ "value": [] })));
+        let since = time::macros::datetime!(2026-01-01 01:00:00.9 +01:00);
+        graph.users_since_page(since, None, &["createdDateTime"]).await.unwrap();
+        let filter = "%24filter=createdDateTime%20ge%202026-01-01T00%3A00%3A00Z";
+        assert!(asked.urls()[0].ends_with(&format!("%24top=100&{filter}")), "{:?}", asked.urls());
     }
 
     #[tokio::test(start_paused = true)]

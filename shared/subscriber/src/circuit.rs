@@ -7,11 +7,14 @@
 use std::{
     collections::BTreeSet,
     fmt::Display,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use tokio::{sync::watch, time::Instant};
+use tokio::{sync::Notify, time::Instant};
 use usher_event::EventId;
 use usher_http::{Failure, FailureClass};
 use usher_service::Health;
@@ -32,7 +35,10 @@ const PART: &str = "destination";
 
 /// Open or closed, and why.
 pub(crate) struct Circuit {
-    open: watch::Sender<bool>,
+    open: AtomicBool,
+    /// Wakes whoever waits for it to open, first come first served. A watch channel would do so in an order left to
+    /// chance, and no simulation would be the same twice.
+    opening: Notify,
     failures: Mutex<Failures>,
     last_probe: tokio::sync::Mutex<Option<(Instant, Result<(), Down>)>>,
     health: Health,
@@ -51,7 +57,8 @@ impl Circuit {
     pub(crate) fn new(health: Health) -> Self {
         health.gauge("circuit_open", 0);
         Self {
-            open: watch::Sender::new(false),
+            open: AtomicBool::new(false),
+            opening: Notify::new(),
             failures: Mutex::default(),
             last_probe: Default::default(),
             health,
@@ -60,13 +67,19 @@ impl Circuit {
 
     /// Whether the circuit is open.
     pub(crate) fn is_open(&self) -> bool {
-        *self.open.borrow()
+        self.open.load(Ordering::SeqCst)
     }
 
     /// Waits until the circuit is open.
     pub(crate) async fn opened(&self) {
-        // The sender lives in `self`, so the wait can't fail.
-        let _ = self.open.subscribe().wait_for(|open| *open).await;
+        loop {
+            // Before the look: from now on no opening is missed.
+            let opening = self.opening.notified();
+            if self.is_open() {
+                return;
+            }
+            opening.await;
+        }
     }
 
     /// A message succeeded: the destination is there.
@@ -124,7 +137,8 @@ impl Circuit {
     }
 
     fn open(&self, why: &dyn Display) {
-        if !self.open.send_replace(true) {
+        if !self.open.swap(true, Ordering::SeqCst) {
+            self.opening.notify_waiters();
             self.failures().openings += 1;
             tracing::warn!(%why, "circuit open: receiving stops until the destination answers its probe");
             self.health.gauge("circuit_open", 1);
@@ -138,7 +152,7 @@ impl Circuit {
         self.failures().run.clear();
         self.health.gauge("circuit_open", 0);
         self.health.ready(PART);
-        self.open.send_replace(false);
+        self.open.store(false, Ordering::SeqCst);
     }
 
     fn failures(&self) -> MutexGuard<'_, Failures> {

@@ -9,7 +9,7 @@ use usher_event::Event;
 use usher_http::{Failure, HttpClient};
 use uuid::Uuid;
 
-use crate::Outcome;
+use crate::{GraphUse, Outcome, Presence};
 
 /// The effect of a sign-up somewhere, and a way to see whether that somewhere is there.
 #[async_trait]
@@ -32,6 +32,15 @@ pub trait Handler: Send + Sync + 'static {
     /// # Errors
     /// Which destination can't serve us now, and why.
     async fn probe(&self) -> Result<(), Down>;
+
+    /// Whether the effect of this sign-up shows at the destination, for `usher reconcile`. Only reads; who is passed
+    /// over, and what is too old to be acted on, need not be looked at here.
+    ///
+    /// # Errors
+    /// The destination could not be asked.
+    async fn presence(&self, _event: &Event) -> Result<Presence, Failure> {
+        Ok(Presence::Unknown("the destination can't be asked"))
+    }
 }
 
 /// A destination that can't serve us.
@@ -64,6 +73,11 @@ pub trait Consumer: Handler + Sized {
     /// # Errors
     /// [`usher_service::Failure::Setting`] names the setting at fault.
     fn new(settings: Self::Settings, ports: Ports) -> Result<Self, usher_service::Failure>;
+
+    /// How it uses Graph, for `probe` to compare with what its app registration may do; `None` if it does not.
+    fn graph(&self) -> Option<GraphUse<'_>> {
+        None
+    }
 
     /// Carries out a command of its own, without a broker: its settings and [`Ports`] are all that it has. It is
     /// dropped when the operator stops it.

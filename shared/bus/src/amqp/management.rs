@@ -1,5 +1,5 @@
 //! What an entity's `$management` node can be asked: to renew locks, to settle without the link that a delivery
-//! came on, to show messages. The requests are those of
+//! came on, to show messages, to tell a subscription's rules. The requests are those of
 //! <https://learn.microsoft.com/azure/service-bus-messaging/service-bus-amqp-request-response>.
 
 use std::{iter, ops::Range};
@@ -17,10 +17,12 @@ use super::{
     errors::by_condition,
     rpc::{Answer, Rpc, server_timeout},
 };
-use crate::{BusError, LockToken, Peeked, Renewal, Settlement};
+use crate::{BusError, LockToken, Peeked, Renewal, Rule, Settlement, rules::rule};
 
 /// The status with which a lost lock is answered.
 const GONE: i32 = 410;
+/// How many rules are asked for: ours have one.
+const MOST_RULES: i32 = 100;
 
 /// The management node of one entity.
 pub(crate) struct Management {
@@ -106,6 +108,14 @@ impl Management {
         Ok(peeked(message.0, self.clock))
     }
 
+    /// The rules of the subscription, which whoever may listen may see.
+    pub(crate) async fn rules(&self) -> Result<Vec<Rule>, BusError> {
+        let body = vec![("top", Value::Int(MOST_RULES)), ("skip", Value::Int(0))];
+        let answer = self.ask("com.microsoft:enumerate-rules", body).await?;
+        let told = answer.entry("rules").map(elements).unwrap_or_default();
+        told.iter().map(read_rule).collect()
+    }
+
     async fn ask(&self, operation: &str, body: Vec<(&str, Value)>) -> Result<Answer, BusError> {
         let properties = vec![
             ("operation", SimpleValue::String(operation.to_owned())),
@@ -129,6 +139,14 @@ impl Management {
             _ => Err(by_condition(&self.entity, &condition)),
         }
     }
+}
+
+fn read_rule(told: &Value) -> Result<Rule, BusError> {
+    let description = match told {
+        Value::Map(map) => map.get(&Value::String("rule-description".to_owned())),
+        _ => None,
+    };
+    description.and_then(rule).ok_or_else(|| BusError::Refused("a rule that can't be read".to_owned()))
 }
 
 /// Lock tokens are AMQP UUIDs here, big-endian, unlike in delivery tags.
