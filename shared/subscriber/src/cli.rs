@@ -1,6 +1,6 @@
 //! A consumer's binary: its command line, and its start.
 
-use std::{io::Write, process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc};
 
 use serde_json::json;
 use usher_bus::{Bus, BusError, Entity, ServiceBus};
@@ -9,9 +9,12 @@ use usher_http::{FailureClass, HttpSettings};
 use usher_service::{Failure, Health, Shutdown};
 
 use crate::{
-    Consumer, Ports, ReplayFilter, Replayed, Subscriber, SubscriberSettings, Summary, circuit,
+    Consumer, Ports, Replay, Subscriber, SubscriberSettings,
+    check::{self, CheckArgs},
+    circuit,
     command_line::{self, Command, Line, OnTheBus, OwnSettings},
-    replay::Ended,
+    dead_letters::Outcomes,
+    examine,
 };
 
 /// A consumer's whole `main`.
@@ -32,10 +35,12 @@ async fn work<C: Consumer>(line: Line<C>, shutdown: Shutdown) -> Result<(), Fail
             let OnTheBus { settings, own, command } = *line;
             match command {
                 None | Some(Command::Run) => consume::<C>(settings, own, shutdown).await,
-                Some(Command::Replay(filter)) => replay::<C>(settings, own, filter, shutdown).await,
+                Some(Command::Replay(what)) => replay::<C>(settings, own, &what, shutdown).await,
+                Some(Command::Probe) => examine::probe::<C>(settings, own).await,
             }
         }
         Line::Own(settings, command) => carry_out::<C>(settings, command, shutdown).await,
+        Line::Check(settings, args) => answer::<C>(settings, args, shutdown).await,
     }
 }
 
@@ -80,7 +85,7 @@ async fn consume<C: Consumer>(
 async fn replay<C: Consumer>(
     settings: SubscriberSettings,
     own: C::Settings,
-    filter: ReplayFilter,
+    what: &Replay,
     shutdown: Shutdown,
 ) -> Result<(), Failure> {
     let consumer = prepare::<C>(&settings.http, own)?;
@@ -99,9 +104,12 @@ async fn replay<C: Consumer>(
         Clock::system(),
         Health::new(),
     );
-    let summary = subscriber.replay(&filter, &shutdown, &mut print).await;
+    let mut outcomes = Outcomes::new(what.done(), what.json);
+    let summary = subscriber.replay(what, &shutdown, &mut |fate| outcomes.tell(fate)).await;
     bus.close().await;
-    conclude(&summary.map_err(|e| failure(&settings, &e))?)
+    let summary = summary.map_err(|e| failure(&settings, &e))?;
+    outcomes.conclude(&summary);
+    summary.verdict().map_err(|why| Failure::Negative(why.to_owned()))
 }
 
 /// A command of the consumer's own, until it is done or told to stop.
@@ -115,6 +123,21 @@ async fn carry_out<C: Consumer>(
         biased;
         () = shutdown.requested() => Err(Failure::Negative("stopped".to_owned())),
         done = consumer.command(command) => done,
+    }
+}
+
+/// Answers for sign-ups until there are no more, or told to stop.
+async fn answer<C: Consumer>(
+    settings: OwnSettings<C::Settings>,
+    args: CheckArgs,
+    shutdown: Shutdown,
+) -> Result<(), Failure> {
+    let consumer = prepare::<C>(&settings.http, settings.own)?;
+    check_destination(&consumer).await?;
+    tokio::select! {
+        biased;
+        () = shutdown.requested() => Err(Failure::Negative("stopped".to_owned())),
+        done = check::check(&consumer, args, Clock::system()) => done,
     }
 }
 
@@ -149,37 +172,6 @@ fn failure(settings: &SubscriberSettings, error: &BusError) -> Failure {
         BusError::Unauthorized { .. } => Failure::setting(settings.bus.credential_setting(), error),
         _ => Failure::Unavailable(error.to_string()),
     }
-}
-
-fn print(replayed: &Replayed) {
-    let Replayed { sequence_number, message_id, still_dead } = replayed;
-    say(&match still_dead {
-        None => format!("{sequence_number:>8}  {message_id}  done"),
-        Some(why) => format!("{sequence_number:>8}  {message_id}  still dead: {why}"),
-    });
-}
-
-/// A reader that has gone away, such as `head`, is no reason to break off a replay.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
-}
-
-fn conclude(summary: &Summary) -> Result<(), Failure> {
-    let Summary { done, failed, unmatched, reached, ended } = summary;
-    let reached = match reached {
-        Some((reached, highest)) => format!(", looked at {reached} of {highest}"),
-        None => ": the dead-letter queue is empty".to_owned(),
-    };
-    say(&format!("{done} done, {failed} failed, {unmatched} not matched{reached}"));
-    let why = match ended {
-        Ended::AtTheEnd if *failed == 0 => return Ok(()),
-        Ended::AtTheEnd => "some failed again and are still in the queue",
-        Ended::TooManyHeld => "ended early: as many as may be held at once failed or did not match",
-        Ended::Locked => "ended early: what remains is locked by somebody else; run it again later",
-        Ended::DestinationDown => "ended early: the destination is down",
-        Ended::Stopped => "stopped; what was not done is still in the queue",
-    };
-    Err(Failure::Negative(why.to_owned()))
 }
 
 #[cfg(test)]

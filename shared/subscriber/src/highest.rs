@@ -6,7 +6,10 @@ use usher_bus::{BusError, Receiver};
 ///
 /// A broker peeks upwards only, and a dead-letter queue can hold millions: so this doubles its stride until it
 /// is past the end and then halves it, some forty requests at the most where paging would take thousands.
-pub(crate) async fn highest(receiver: &dyn Receiver) -> Result<Option<i64>, BusError> {
+///
+/// # Errors
+/// The broker could not be asked.
+pub async fn highest(receiver: &dyn Receiver) -> Result<Option<i64>, BusError> {
     let Some(mut present) = at_or_after(receiver, 0).await? else { return Ok(None) };
     let mut stride = 1;
     let mut past = loop {

@@ -11,11 +11,14 @@
 
 mod admit;
 mod backoff;
+mod check;
 mod circuit;
 mod cli;
 mod command_line;
 mod consumer;
+pub mod dead_letters;
 mod deliver;
+mod examine;
 mod highest;
 mod locks;
 mod outcome;
@@ -26,9 +29,11 @@ mod subscriber;
 #[cfg(test)]
 mod testing;
 
+pub use check::Presence;
 pub use cli::main;
 pub use consumer::{Consumer, Down, Handler, NoCommand, Ports};
+pub use examine::GraphUse;
 pub use outcome::{Outcome, Rejection};
-pub use replay::{Ended, ReplayFilter, Replayed, Summary};
+pub use replay::Replay;
 pub use settings::{Limits, SubscriberSettings};
 pub use subscriber::Subscriber;

@@ -14,7 +14,7 @@ fn problem(arguments: &[&str]) -> String {
 fn on_the_bus(arguments: &[&str]) -> (String, Option<Command>) {
     match parse(arguments).unwrap() {
         Line::OnTheBus(line) => (line.own.greeting, line.command),
-        Line::Own(..) => panic!("a command of its own"),
+        Line::Own(..) | Line::Check(..) => panic!("a command that needs no bus"),
     }
 }
 
@@ -37,11 +37,21 @@ fn help_says_that_a_replay_comes_on_top_of_the_replicas() {
 }
 
 #[test]
+fn help_of_a_replay_names_every_way_to_choose_and_to_slow_down() {
+    let help = problem(&["replay", "--help"]);
+    assert!(help.starts_with("Run the messages in this consumer's dead-letter queue"), "{help}");
+    for flag in ["--reason", "--status", "--older-than", "--since", "--seq", "--rate", "--ramp", "--dry-run"]
+    {
+        assert!(help.contains(flag), "{flag}: {help}");
+    }
+}
+
+#[test]
 fn without_a_command_it_runs() {
     assert!(matches!(on_the_bus(&["--greeting", "hi"]), (greeting, None) if greeting == "hi"));
     assert!(matches!(on_the_bus(&["--greeting", "hi", "run"]), (_, Some(Command::Run))));
     let replay = on_the_bus(&["--greeting", "hi", "replay", "--reason", "X"]);
-    assert!(matches!(replay, (_, Some(Command::Replay(filter))) if filter.reason.as_deref() == Some("X")));
+    assert!(matches!(replay, (_, Some(Command::Replay(it))) if it.filter.reason.as_deref() == Some("X")));
 }
 
 #[test]
@@ -69,6 +79,16 @@ fn what_is_missing_is_named_whatever_the_command() {
         let missing = problem(arguments);
         assert!(missing.contains("--greeting <GREETING>"), "{arguments:?}: {missing}");
     }
+}
+
+#[test]
+fn a_check_takes_the_consumers_settings_and_none_of_the_bus() {
+    let arguments = ["check", "--greeting", "hi", "--concurrency", "2"];
+    let Line::Check(settings, args) = parse(&arguments).unwrap() else { panic!("no check") };
+    assert_eq!((settings.own.greeting.as_str(), args.concurrency.get()), ("hi", 2));
+    let help = problem(&["check", "--help"]);
+    assert!(help.starts_with("Say of each sign-up") && help.contains("GREETING_FOR_A_TEST"), "{help}");
+    assert!(!help.contains("SERVICEBUS"), "{help}");
 }
 
 #[test]

@@ -93,6 +93,11 @@ impl Destination {
         seconds.chunk_by(|one, next| one == next).map(<[u64]>::len).collect()
     }
 
+    /// How long after `start` each attempt began, of those that began after it.
+    pub(crate) fn attempts_since(&self, start: Instant) -> Vec<Duration> {
+        self.lock().attempts.iter().filter_map(|(_, at)| at.checked_duration_since(start)).collect()
+    }
+
     pub(crate) fn users_attempted(&self) -> Vec<Uuid> {
         self.lock().attempts.iter().map(|(of, _)| *of).collect()
     }

@@ -4,6 +4,7 @@
 
 mod bench;
 mod circuit;
+mod dead_letters;
 mod outcomes;
 mod replay;
 mod stopping;

@@ -4,10 +4,13 @@ use std::{num::NonZeroU32, time::Duration};
 
 use usher_http::{Failure, FailureClass};
 use usher_service::Shutdown;
-use usher_subscriber::{Ended, Limits, ReplayFilter, Replayed, Subscriber, Summary};
+use usher_subscriber::{
+    Limits, Replay, Subscriber,
+    dead_letters::{Ended, Fate, Filter, Summary, Tempo},
+};
 use uuid::Uuid;
 
-use crate::bench::{Answer, Bench, done, event, message, reject, retry};
+use crate::bench::{Answer, Bench, done, event, message, reject, retry, timed};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -27,17 +30,34 @@ async fn with_dead_letters(count: u128) -> (Bench, Vec<Uuid>) {
     (bench, users)
 }
 
-async fn replay_with(bench: &Bench, filter: ReplayFilter, shutdown: &Shutdown) -> (Summary, Vec<Replayed>) {
+async fn replay_until(bench: &Bench, what: &Replay, shutdown: &Shutdown) -> (Summary, Vec<Fate>) {
     let limits = Subscriber::replay_limits(bench.limits);
     let subscriber = bench.subscriber(&Bench::entity().dead_letters(), limits).await;
     let mut seen = vec![];
-    let summary =
-        subscriber.replay(&filter, shutdown, &mut |replayed| seen.push(replayed.clone())).await.unwrap();
+    let summary = subscriber.replay(what, shutdown, &mut |fate| seen.push(fate.clone())).await.unwrap();
     (summary, seen)
 }
 
+async fn replay_with(bench: &Bench, what: Replay) -> (Summary, Vec<Fate>) {
+    replay_until(bench, &what, &Shutdown::new()).await
+}
+
 async fn replay(bench: &Bench) -> Summary {
-    replay_with(bench, ReplayFilter::default(), &Shutdown::new()).await.0
+    replay_with(bench, Replay::default()).await.0
+}
+
+/// Only what this filter matches.
+fn only(filter: Filter) -> Replay {
+    Replay { filter, ..Replay::default() }
+}
+
+fn at_a_rate(rate: &str, ramp: Option<Duration>) -> Replay {
+    Replay { tempo: Tempo { rate: Some(rate.parse().unwrap()), ramp }, ..Replay::default() }
+}
+
+fn left(bench: &Bench) -> (usize, usize) {
+    let counts = bench.bus.counts(&Bench::entity().dead_letters()).unwrap();
+    (counts.available, counts.locked)
 }
 
 #[tokio::test(start_paused = true)]
@@ -46,12 +66,11 @@ async fn what_succeeds_leaves_the_queue_and_what_fails_again_stays() {
     bench.destination.answers(users[3], [reject()]);
     bench.destination.answers(users[4], [Answer::Panic]);
     bench.destination.answers(users[5], [retry(), done()]);
-    let (summary, seen) = replay_with(&bench, ReplayFilter::default(), &Shutdown::new()).await;
+    let (summary, seen) = replay_with(&bench, Replay::default()).await;
     assert_eq!((summary.done, summary.failed, summary.ended), (28, 2, Ended::AtTheEnd));
     assert_eq!(seen.len(), 30);
-    assert_eq!(seen.iter().filter(|replayed| replayed.still_dead.is_some()).count(), 2);
-    let left = bench.bus.counts(&Bench::entity().dead_letters()).unwrap();
-    assert_eq!((left.available, left.locked), (2, 0), "given back");
+    assert_eq!(seen.iter().filter(|fate| fate.still_dead.is_some()).count(), 2);
+    assert_eq!(left(&bench), (2, 0), "given back");
     assert_eq!(replay(&bench).await.failed, 2, "and there to be replayed again");
 }
 
@@ -65,13 +84,67 @@ async fn an_empty_queue_is_said_to_be_empty() {
 async fn only_what_the_filter_matches_is_handled() {
     let (bench, users) = with_dead_letters(5).await;
     bench.destination.answers(users[0], [reject()]);
-    let filter = ReplayFilter { reason: None, event: Some(event(users[2]).id.to_string()) };
-    let (summary, seen) = replay_with(&bench, filter, &Shutdown::new()).await;
+    let id = event(users[2]).id.to_string();
+    let filter = Filter { event: id.parse().ok(), ..Filter::default() };
+    let (summary, seen) = replay_with(&bench, only(filter)).await;
     assert_eq!((summary.done, summary.failed, summary.unmatched), (1, 0, 4));
-    assert_eq!(seen[0].message_id, event(users[2]).id.to_string());
-    let filter = ReplayFilter { reason: Some("Undecodable".into()), event: None };
-    assert_eq!(replay_with(&bench, filter, &Shutdown::new()).await.0.unmatched, 4);
-    assert_eq!(bench.bus.counts(&Bench::entity().dead_letters()).unwrap().available, 4);
+    assert_eq!(seen[0].message_id, id);
+    let filter = Filter { reason: Some("Undecodable".into()), ..Filter::default() };
+    assert_eq!(replay_with(&bench, only(filter)).await.0.unmatched, 4);
+    assert_eq!(left(&bench), (4, 0));
+    for (filter, done) in [
+        (Filter { status: Some(503), ..Filter::default() }, 0),
+        (Filter { older_than: Some(MINUTE), ..Filter::default() }, 0),
+        (Filter { user: Some(users[1]), ..Filter::default() }, 1),
+        (Filter { seq: "4..4".parse().ok(), ..Filter::default() }, 1),
+        (Filter { status: Some(400), newer_than: Some(10 * MINUTE), ..Filter::default() }, 1),
+    ] {
+        let (summary, _) = replay_with(&bench, only(filter.clone())).await;
+        assert_eq!((summary.done, summary.ended), (done, Ended::AtTheEnd), "{filter:?}");
+    }
+    assert_eq!(left(&bench), (1, 0), "the one that fails again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_filter_by_number_ends_the_run_where_it_ends() {
+    let (bench, _) = with_dead_letters(300).await;
+    let filter = Filter { seq: "..10".parse().ok(), ..Filter::default() };
+    let (summary, _) = replay_with(&bench, only(filter)).await;
+    assert_eq!((summary.done, summary.reached, summary.ended), (10, Some((10, 10)), Ended::AtTheEnd));
+    assert_eq!(left(&bench), (290, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_says_what_would_be_tried_and_touches_nothing() {
+    let (bench, users) = with_dead_letters(300).await;
+    let attempts = bench.destination.users_attempted().len();
+    let all = Replay { dry_run: true, ..Replay::default() };
+    let (summary, seen) = replay_with(&bench, all.clone()).await;
+    assert_eq!((summary.done, summary.ended, seen.len()), (300, Ended::AtTheEnd, 300));
+    let filter = Filter { user: Some(users[299]), ..Filter::default() };
+    let (summary, seen) = replay_with(&bench, Replay { filter, ..all }).await;
+    assert_eq!((summary.done, summary.ended, seen.len()), (0, Ended::TooManyHeld, 0), "{summary:?}");
+    assert_eq!(summary.reached, Some((256, 300)), "the run itself would get no further");
+    assert_eq!(left(&bench), (300, 0));
+    assert_eq!(bench.destination.users_attempted().len(), attempts);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_spreads_the_attempts_and_a_ramp_begins_slowly() {
+    let (bench, _) = with_dead_letters(60).await;
+    let ((summary, _), took) = timed(replay_with(&bench, at_a_rate("2/s", None))).await;
+    assert_eq!(summary.done, 60);
+    assert!((29..=31).contains(&took.as_secs()), "{took:?}");
+
+    let (bench, _) = with_dead_letters(150).await;
+    let start = tokio::time::Instant::now();
+    let (summary, _) = replay_with(&bench, at_a_rate("4/s", Some(MINUTE))).await;
+    assert_eq!((summary.done, summary.ended), (150, Ended::AtTheEnd));
+    let seconds = bench.destination.attempts_since(start);
+    let within = |from: u64, to: u64| seconds.iter().filter(|at| (from..to).contains(&at.as_secs())).count();
+    assert!(within(0, 15) <= 8, "{}", within(0, 15));
+    assert!((118..=122).contains(&within(0, 60)), "half the rate until it is reached: {}", within(0, 60));
+    assert!((66..=68).contains(&seconds[149].as_secs()), "{:?}", seconds[149]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -110,12 +183,12 @@ async fn it_can_be_stopped_at_any_moment() {
         for user in &users {
             bench.destination.answers(*user, [Answer::Slow(Duration::from_secs(1))]);
         }
-        let shutdown = Shutdown::new();
+        let (replayed, shutdown) = (Replay::default(), Shutdown::new());
         let stop = async {
             tokio::time::sleep(Duration::from_millis(150 * after)).await;
             shutdown.request();
         };
-        let ((summary, _), ()) = tokio::join!(replay_with(&bench, ReplayFilter::default(), &shutdown), stop);
+        let ((summary, _), ()) = tokio::join!(replay_until(&bench, &replayed, &shutdown), stop);
         let left = bench.bus.counts(&Bench::entity().dead_letters()).unwrap();
         assert_eq!(summary.done as usize + left.available, 20, "done once or still there: {summary:?}");
         stopped_early += u32::from(summary.ended == Ended::Stopped);
