@@ -14,7 +14,7 @@ use thiserror::Error;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::{Policy, SignUp};
+use crate::{Policy, SignUp, walk::Walk};
 
 mod file;
 mod memory;
@@ -47,6 +47,12 @@ pub struct Checkpoint {
     pub(crate) settled: BTreeMap<Uuid, OffsetDateTime>,
     /// Sign-ups whose users can't be read yet.
     pub(crate) waiting: BTreeMap<Uuid, SignUp>,
+    /// When a sweep last came to its end.
+    #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    pub(crate) swept: Option<OffsetDateTime>,
+    /// How far the sweep is that is underway, or a backfill in a record of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) walk: Option<Walk>,
 }
 
 /// Keeps the checkpoint.
@@ -135,7 +141,8 @@ impl Checkpoint {
         }
     }
 
-    fn first(policy: &Policy, now: OffsetDateTime) -> Result<Self, CheckpointError> {
+    /// That of a first run.
+    pub(crate) fn first(policy: &Policy, now: OffsetDateTime) -> Result<Self, CheckpointError> {
         let start = policy.start_from.ok_or(CheckpointError::Missing)?.from(now);
         if start > now {
             return Err(CheckpointError::Future);
@@ -148,6 +155,8 @@ impl Checkpoint {
             recognised_by: BTreeSet::new(),
             settled: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            swept: None,
+            walk: None,
         })
     }
 

@@ -12,7 +12,7 @@ use crate::SignUp;
 /// How many batches are asked for at once: a backlog is read quickly, a usual poll needs one.
 const BATCHES_AT_ONCE: usize = 4;
 /// What is read of every user, beside the attributes on the allow-list.
-const ALWAYS_READ: [&str; 5] = ["displayName", "givenName", "surname", "mail", "identities"];
+pub(crate) const ALWAYS_READ: [&str; 5] = ["displayName", "givenName", "surname", "mail", "identities"];
 
 /// Reads the users of these sign-ups, each on its own: that one isn't readable yet holds up no other.
 ///
@@ -23,11 +23,16 @@ pub(crate) async fn read(
     sign_ups: Vec<SignUp>,
     attributes: &[String],
 ) -> Result<Vec<(SignUp, Result<User, GraphError>)>, GraphError> {
-    let select: Vec<_> = ALWAYS_READ.into_iter().chain(attributes.iter().map(String::as_str)).collect();
+    let select = selected(attributes);
     let batches: Vec<Vec<SignUp>> = sign_ups.chunks(BATCH_SIZE).map(<[SignUp]>::to_vec).collect();
     let answers =
         stream::iter(batches).map(|batch| read_batch(graph, batch, &select)).buffered(BATCHES_AT_ONCE);
     Ok(answers.try_collect::<Vec<_>>().await?.into_iter().flatten().collect())
+}
+
+/// The properties that are read of every user.
+pub(crate) fn selected(attributes: &[String]) -> Vec<&str> {
+    ALWAYS_READ.into_iter().chain(attributes.iter().map(String::as_str)).collect()
 }
 
 async fn read_batch(

@@ -26,6 +26,9 @@ pub enum Held {
     /// Nobody's data can be read.
     #[error(transparent)]
     Users(GraphError),
+    /// Users of the past can't be read, however long they are waited for.
+    #[error("{0} users can't be read")]
+    UsersUnreadable(usize),
     /// The broker does not accept them.
     #[error(transparent)]
     Bus(BusError),
@@ -55,7 +58,7 @@ impl Held {
     pub(crate) fn part(&self) -> Option<Part> {
         match self {
             Self::AuditLog(_) | Self::BadEntries { .. } => Some(Part::AuditLog),
-            Self::Users(_) => Some(Part::Users),
+            Self::Users(_) | Self::UsersUnreadable(_) => Some(Part::Users),
             Self::Bus(_) => Some(Part::Bus),
             Self::Checkpoint(_) => Some(Part::Checkpoint),
             Self::Stopping => None,

@@ -4,19 +4,27 @@
 //! Five steps, a file each: it [observes](observe) a window of the log, [recognises](recognise) the sign-ups in
 //! it, [enriches](enrich) them with what Graph knows of their users, [publishes](publish) them, and only then
 //! moves its [checkpoint]. Whatever happens in between, it repeats and never loses; repeats have the same id.
+//!
+//! Two more look at what lies behind by the same steps, slice by slice of a [walk]: once a day a [sweep], for entries
+//! that came later than any overlap, and when an operator asks for it a [backfill].
 
+mod backfill;
 mod checkpoint;
 mod dry_run;
 mod enrich;
+mod examine;
 mod held;
 mod observe;
 mod policy;
 mod progress;
 mod publish;
 mod recognise;
+mod roll;
 mod schedule;
 mod settings;
 mod start;
+mod sweep;
+mod walk;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -32,17 +40,20 @@ use usher_event::UserSignedUp;
 use usher_http::Failure;
 use usher_service::{Health, Shutdown};
 
+pub use backfill::{Backfill, BackfillArgs, BackfillError, Span, Step};
 pub use checkpoint::{Checkpoint, CheckpointError, CheckpointStore, FileCheckpoint, MemoryCheckpoint};
 pub use held::Held;
 pub use policy::Policy;
 pub use recognise::SignUp;
-pub use settings::{Actors, Attributes, Settings, StartFrom};
+pub use roll::RollArgs;
+pub use settings::{Actors, Attributes, Command, Settings, StartFrom};
 pub use start::start;
 
 use observe::Window;
 use progress::Progress;
 use recognise::recognise;
 use schedule::Schedule;
+use sweep::Sweep;
 
 /// How many sign-ups are read and published together: ten requests to Graph, and little to hold in memory however long
 /// the page.
@@ -61,6 +72,8 @@ pub struct Producer {
     checkpoint: Checkpoint,
     /// When to look again for users that can't be read yet. Not on record: after a restart we look at once.
     schedule: Schedule,
+    /// Where a sweep is, if one is underway.
+    sweep: Sweep,
 }
 
 impl Producer {
@@ -89,6 +102,7 @@ impl Producer {
             progress,
             checkpoint,
             schedule: Schedule::default(),
+            sweep: Sweep::default(),
         })
     }
 
@@ -130,18 +144,23 @@ impl Producer {
     async fn round(&mut self, next_poll: &mut Instant, shutdown: &Shutdown) -> Duration {
         if Instant::now() >= *next_poll {
             *next_poll = Instant::now() + self.policy.poll_interval;
-            // Why it was held is in the log and on /readyz by now; the next poll is the remedy, when Graph lets us.
-            if let Err(held) = self.poll(shutdown).await
-                && let Some(asked) = held.retry_after()
-            {
-                *next_poll = (*next_poll).max(Instant::now() + asked);
+            match self.poll(shutdown).await {
+                Ok(()) => self.sweep_in_between(),
+                // Why it was held is in the log and on /readyz by now; the next poll is the remedy, when Graph lets us.
+                Err(held) => {
+                    let asked = held.retry_after().unwrap_or_default();
+                    *next_poll = (*next_poll).max(Instant::now() + asked);
+                }
             }
-        } else if let Err(held) = self.retry_waiting().await {
-            self.progress.held(&held);
+        } else {
+            if let Err(held) = self.retry_waiting().await {
+                self.progress.held(&held);
+            }
+            self.sweep_until(*next_poll).await;
         }
         let poll = next_poll.saturating_duration_since(Instant::now());
         let due = self.schedule.next_due().map(|due| self.clock.until(due));
-        due.map_or(poll, |due| due.min(poll))
+        [due, self.sweep.wait()].into_iter().flatten().fold(poll, Duration::min)
     }
 
     async fn poll(&mut self, shutdown: &Shutdown) -> Result<(), Held> {
@@ -177,6 +196,17 @@ impl Producer {
         link: &AuditLink,
         bad_entries: &mut Vec<BadEntry>,
     ) -> Result<Option<AuditLink>, Held> {
+        let (sign_ups, next) = self.read_page(link, bad_entries).await?;
+        self.hand_on_new(sign_ups).await?;
+        Ok(next)
+    }
+
+    /// The sign-ups of one page that are not known yet, and where the next one is.
+    async fn read_page(
+        &mut self,
+        link: &AuditLink,
+        bad_entries: &mut Vec<BadEntry>,
+    ) -> Result<(Vec<SignUp>, Option<AuditLink>), Held> {
         let AuditPage { entries, next } = self.graph.audit_page(link).await.map_err(Held::AuditLog)?;
         self.progress.seen(entries.len());
         let mut sign_ups = BTreeMap::new();
@@ -190,8 +220,7 @@ impl Producer {
                 Err(bad) => bad_entries.push(bad),
             }
         }
-        self.hand_on_new(sign_ups.into_values().collect()).await?;
-        Ok(next)
+        Ok((sign_ups.into_values().collect(), next))
     }
 
     async fn hand_on_new(&mut self, sign_ups: Vec<SignUp>) -> Result<(), Held> {

@@ -6,6 +6,8 @@ use uuid::Uuid;
 
 use crate::StartFrom;
 
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
 /// Which sign-ups to look for, how, and what to tell of them.
 #[derive(Clone, Debug)]
 pub struct Policy {
@@ -19,13 +21,17 @@ pub struct Policy {
     pub poll_interval: Duration,
     /// How late an entry may show and still be found.
     pub overlap: Duration,
+    /// How often all that can still be published without a repeat is looked at again; never if `None`.
+    pub sweep_every: Option<Duration>,
+    /// How far back that is.
+    pub sweep_back: Duration,
     /// Where a first run starts; needed if there is no checkpoint.
     pub start_from: Option<StartFrom>,
 }
 
 impl Policy {
-    /// The usual policy for a tenant and its sign-up actors: polls every 30 seconds, looks back an hour, copies
-    /// no attributes, and goes on from its checkpoint.
+    /// The usual policy for a tenant and its sign-up actors: polls every 30 seconds, looks back an hour, and six
+    /// days once a day, copies no attributes, and goes on from its checkpoint.
     pub fn new(tenant: Uuid, actors: impl IntoIterator<Item = Uuid>) -> Self {
         Self {
             tenant,
@@ -33,6 +39,8 @@ impl Policy {
             attributes: Vec::new(),
             poll_interval: Duration::from_secs(30),
             overlap: Duration::from_secs(3600),
+            sweep_every: Some(DAY),
+            sweep_back: 6 * DAY,
             start_from: None,
         }
     }

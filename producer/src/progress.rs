@@ -41,8 +41,17 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn new(health: Health) -> Self {
-        let counters =
-            ["polls", "seen", "recognised", "passed_over", "repeated", "published", "gone", "bad_entries"];
+        let counters = [
+            "polls",
+            "seen",
+            "recognised",
+            "passed_over",
+            "repeated",
+            "published",
+            "gone",
+            "bad_entries",
+            "sweeps",
+        ];
         counters.iter().for_each(|counter| health.count(counter, 0));
         Self { health, troubles: BTreeMap::new(), any_seen: false }
     }
@@ -98,6 +107,12 @@ impl Progress {
 
     pub(crate) fn polled(&self) {
         self.health.count("polls", 1);
+    }
+
+    /// A sweep came to its end.
+    pub(crate) fn swept(&self) {
+        self.health.count("sweeps", 1);
+        tracing::info!("swept: everything that is kept and can still be published was looked at again");
     }
 
     /// A poll went through: all that it needs is well.

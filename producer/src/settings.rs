@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use usher_bus::BusSettings;
 use usher_entra::EntraSettings;
 use usher_http::HttpSettings;
 use uuid::Uuid;
 
-use crate::Policy;
+use crate::{BackfillArgs, Policy, RollArgs};
 
 /// Publishes one UserSignedUp event for each customer who signs up in a Microsoft Entra External ID tenant.
 #[derive(Clone, Debug, Parser)]
@@ -36,6 +36,13 @@ pub struct Settings {
     /// How late an entry of the audit log may show and still be found
     #[arg(long, env = "OVERLAP", value_name = "DURATION", default_value = "60m", value_parser = some_time)]
     pub overlap: Duration,
+    /// How often the log is looked at again as far back as SWEEP_BACK says, for entries that came later than OVERLAP; 0:
+    /// never
+    #[arg(long, env = "SWEEP_EVERY", value_name = "DURATION", default_value = "24h", value_parser = some_time_or_none)]
+    pub sweep_every: Duration,
+    /// How far back that is: less than the 7 days for which the broker knows what was published before
+    #[arg(long, env = "SWEEP_BACK", value_name = "DURATION", default_value = "6d", value_parser = known_to_the_broker)]
+    pub sweep_back: Duration,
     /// File that remembers how far the audit log was read
     #[arg(long, env = "CHECKPOINT", value_name = "FILE")]
     pub checkpoint: PathBuf,
@@ -51,6 +58,39 @@ pub struct Settings {
     /// Asks once and prints what would be published, e-mail addresses masked; publishes and writes nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// What to do instead of watching the log; settings come before it.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do instead of watching the log.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Publish the sign-ups of the past: on the first day of use, and after an outage longer than OVERLAP
+    ///
+    /// Walks through the audit log from --since to --until, the oldest first, and publishes each sign-up that it finds,
+    /// while the producer runs on beside it; the two share the log's quota (BACKFILL_REQUESTS). Its settings are the
+    /// producer's.
+    ///
+    /// How far it came is on record, in the file of CHECKPOINT with ".backfill" behind its name: stopped or killed, it
+    /// goes on from there when it is run again. The producer's own checkpoint stays as it is.
+    ///
+    /// Each message has the id that it would always have had. What was published within the last 7 days the broker knows
+    /// again and swallows; what was published earlier reaches the consumers once more, which does no harm: whatever is
+    /// done already shows once all the same.
+    ///
+    /// Exit codes: 0 done; 1 stopped, or an entry can't be read; 64 a setting is wrong; 69 Entra or the broker isn't there.
+    /// After each but the first the same command goes on.
+    Backfill(BackfillArgs),
+    /// Write who has signed up and is still a user, one event a line; `usher reconcile` reads it
+    ///
+    /// It holds names and addresses: it goes to a file or a program, never to a terminal. Changes nothing.
+    Roll(RollArgs),
+    /// Say what is wrong with the settings and with what they name, as JSON; `usher doctor` reads it
+    ///
+    /// Looks at the credentials, the permissions, the clock, the audit log and who makes users in it, the attributes, the
+    /// topic and the checkpoint. Changes nothing.
+    Probe,
 }
 
 impl Settings {
@@ -62,6 +102,8 @@ impl Settings {
             attributes: self.event_attributes.0.clone(),
             poll_interval: self.poll_interval,
             overlap: self.overlap,
+            sweep_every: (!self.sweep_every.is_zero()).then_some(self.sweep_every),
+            sweep_back: self.sweep_back,
             start_from: self.start_from,
         }
     }
@@ -162,6 +204,22 @@ fn some_time(text: &str) -> Result<Duration, String> {
     }
 }
 
+fn some_time_or_none(text: &str) -> Result<Duration, String> {
+    if text == "0" { Ok(Duration::ZERO) } else { some_time(text) }
+}
+
+/// For how long the topic's duplicate detection remembers an id.
+const DUPLICATES_KNOWN: Duration = Duration::from_secs(7 * 24 * 3600);
+
+fn known_to_the_broker(text: &str) -> Result<Duration, String> {
+    let back = some_time(text)?;
+    if back < DUPLICATES_KNOWN {
+        Ok(back)
+    } else {
+        Err("must be less than 7 days: what was published before that would be published again".to_owned())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use time::macros::datetime;
@@ -177,6 +235,14 @@ mod tests {
         assert_eq!(start("2026-01-01T00:00:00+01:00"), Ok(datetime!(2025-12-31 23:00 UTC)));
         assert!(start("yesterday").is_err());
         assert!(start("99999999999999y").is_err());
+    }
+
+    #[test]
+    fn a_sweep_looks_back_no_further_than_the_broker_does() {
+        assert_eq!(some_time_or_none("0"), Ok(Duration::ZERO));
+        assert!(some_time("0s").is_err());
+        assert!(known_to_the_broker("6d 23h").is_ok());
+        assert!(known_to_the_broker("7d").is_err());
     }
 
     #[test]

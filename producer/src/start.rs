@@ -9,16 +9,25 @@ use usher_entra::{CredentialError, Graph};
 use usher_service::{Failure, Health, Shutdown};
 
 use crate::{
-    Checkpoint, CheckpointError, CheckpointStore, FileCheckpoint, Held, MemoryCheckpoint, Producer, Settings,
-    dry_run::Printer,
+    Checkpoint, CheckpointError, CheckpointStore, Command, FileCheckpoint, Held, MemoryCheckpoint, Producer,
+    Settings, backfill, dry_run::Printer, examine, roll,
 };
 
-/// Runs the producer as its settings say, until it is told to stop or has done what it was asked for.
+/// Does what the command line says, until it is told to stop or has done it.
 ///
 /// # Errors
 /// [`Failure::Setting`] if a setting or the checkpoint is wrong or our credentials are refused,
 /// [`Failure::Unavailable`] if Entra or the broker can't be reached or, with `--once`, a poll did not go through.
-pub async fn start(settings: Settings, shutdown: Shutdown) -> Result<(), Failure> {
+pub async fn start(mut settings: Settings, shutdown: Shutdown) -> Result<(), Failure> {
+    match settings.command.take() {
+        None => Box::pin(produce(settings, shutdown)).await,
+        Some(Command::Backfill(args)) => Box::pin(backfill::carry_out(settings, args, shutdown)).await,
+        Some(Command::Roll(args)) => Box::pin(roll::start(settings, args, shutdown)).await,
+        Some(Command::Probe) => Box::pin(examine::probe(settings)).await,
+    }
+}
+
+async fn produce(settings: Settings, shutdown: Shutdown) -> Result<(), Failure> {
     let http = settings.http.client().map_err(|error| Failure::setting("USHER_EXTRA_CA_FILE", error))?;
     let graph = settings.entra.graph(http, Clock::system());
     // A dry run needs no bus, and so no settings of one.
@@ -32,7 +41,7 @@ pub async fn start(settings: Settings, shutdown: Shutdown) -> Result<(), Failure
     ended
 }
 
-fn bus(settings: &Settings) -> Result<ServiceBus, Failure> {
+pub(crate) fn bus(settings: &Settings) -> Result<ServiceBus, Failure> {
     let bus = ServiceBus::connect(&settings.bus, settings.http.extra_ca_file.as_deref());
     bus.map_err(|error| Failure::setting(error.setting(), &error))
 }
@@ -95,7 +104,7 @@ fn setting(error: CheckpointError) -> Failure {
     Failure::setting(name, error)
 }
 
-fn no_token(error: CredentialError) -> Failure {
+pub(crate) fn no_token(error: CredentialError) -> Failure {
     let said = format!("{error}: {}", error.remedy());
     match error.setting() {
         Some(setting) => Failure::setting(setting, said),
@@ -103,7 +112,7 @@ fn no_token(error: CredentialError) -> Failure {
     }
 }
 
-fn no_bus(settings: &Settings, error: BusError) -> Failure {
+pub(crate) fn no_bus(settings: &Settings, error: BusError) -> Failure {
     let check = match error {
         BusError::Unauthorized { .. } => {
             let said = format!("{error}: check that the key or identity may send to the topic");

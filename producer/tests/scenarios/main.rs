@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod backfill;
 mod bad_log;
 mod sign_ups;
+mod sweep;
 mod world;

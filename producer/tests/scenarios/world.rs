@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    num::NonZeroU32,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -12,17 +13,20 @@ use std::{
 use async_trait::async_trait;
 use secrecy::SecretString;
 use time::{OffsetDateTime, macros::datetime};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
+use tower::ServiceExt;
 use usher_bus::{BusError, Message, Publisher};
 use usher_clock::Clock;
 use usher_entra::{ClientSecret, Graph};
 use usher_event::Event;
-use usher_http::HttpClient;
+use usher_http::{HttpClient, Request, TransportError};
 use usher_producer::{
-    Checkpoint, CheckpointError, CheckpointStore, MemoryCheckpoint, Policy, Producer, StartFrom,
+    Backfill, BackfillError, Checkpoint, CheckpointError, CheckpointStore, MemoryCheckpoint, Policy,
+    Producer, Span, StartFrom,
 };
 use usher_sandbox::{
-    CLIENT_ID, CLIENT_SECRET, GRAPH_URL, LOGIN_URL, SIGN_UP_APP_ID, Sandbox, SandboxSettings, TENANT_ID,
+    CLIENT_ID, CLIENT_SECRET, GRAPH_URL, LOGIN_URL, NewSignUp, SIGN_UP_APP_ID, Sandbox, SandboxSettings,
+    TENANT_ID,
 };
 use usher_service::{Health, Shutdown};
 use uuid::Uuid;
@@ -37,8 +41,36 @@ pub(crate) struct World {
     pub(crate) disk: Disk,
     pub(crate) policy: Policy,
     pub(crate) health: Health,
+    pub(crate) log: LogRequests,
     http: HttpClient,
     clock: Clock,
+}
+
+/// When the audit log was asked, and with what status it answered.
+#[derive(Clone, Default)]
+pub(crate) struct LogRequests(Arc<Mutex<Vec<(Instant, u16)>>>);
+
+impl LogRequests {
+    /// All of them, in the order of the answers.
+    pub(crate) fn all(&self) -> Vec<(Instant, u16)> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// A client that notes them.
+    fn noting(&self, sandbox: &Sandbox) -> HttpClient {
+        let (service, noted) = (sandbox.service(), self.clone());
+        HttpClient::new(tower::service_fn(move |request: Request| {
+            let (service, noted) = (service.clone(), noted.clone());
+            async move {
+                let (at, is_log) = (Instant::now(), request.uri().path().contains("directoryAudits"));
+                let answer = service.oneshot(request).await?;
+                if is_log {
+                    noted.0.lock().unwrap().push((at, answer.status().as_u16()));
+                }
+                Ok::<_, TransportError>(answer)
+            }
+        }))
+    }
 }
 
 impl World {
@@ -50,8 +82,9 @@ impl World {
         settings.replication_lag = Duration::ZERO..=Duration::ZERO;
         change(&mut settings);
         let sandbox = Sandbox::new(settings, clock);
-        let http = HttpClient::new(sandbox.service());
-        Self::around(sandbox, http, clock)
+        let log = LogRequests::default();
+        let http = log.noting(&sandbox);
+        Self { log, ..Self::around(sandbox, http, clock) }
     }
 
     /// The same, with all calls answered by something else.
@@ -63,17 +96,47 @@ impl World {
     fn around(sandbox: Sandbox, http: HttpClient, clock: Clock) -> Self {
         let policy = Policy { start_from: Some(StartFrom::Now), ..Policy::new(TENANT_ID, [SIGN_UP_APP_ID]) };
         let (topic, disk) = (Topic::default(), Disk::default());
-        Self { sandbox, topic, disk, policy, health: Health::new(), http, clock }
+        let (health, log) = (Health::new(), LogRequests::default());
+        Self { sandbox, topic, disk, policy, health, log, http, clock }
     }
 
-    /// A producer that goes on from whatever the last one left.
-    pub(crate) async fn producer(&self) -> Producer {
+    fn graph(&self) -> Graph {
         let authority = LOGIN_URL.parse().unwrap();
         let secret = SecretString::from(CLIENT_SECRET);
         let credential =
             ClientSecret::new(self.http.clone(), &authority, TENANT_ID, CLIENT_ID, secret, self.clock);
-        let graph =
-            Graph::new(self.http.clone(), GRAPH_URL.parse().unwrap(), Arc::new(credential), self.clock);
+        Graph::new(self.http.clone(), GRAPH_URL.parse().unwrap(), Arc::new(credential), self.clock)
+    }
+
+    /// A backfill of all from `since` on, with the usual share of the quota.
+    pub(crate) async fn backfill(
+        &self,
+        since: OffsetDateTime,
+        record: &Disk,
+    ) -> Result<Backfill, BackfillError> {
+        let span = Span { since, until: self.clock.now(), restart: false };
+        let (topic, record) = (Arc::new(self.topic.clone()), Box::new(record.clone()));
+        let requests = NonZeroU32::new(2).unwrap();
+        Backfill::new(self.policy.clone(), span, self.graph(), topic, record, self.clock, requests).await
+    }
+
+    /// So many sign-ups, spread evenly over the time to come.
+    pub(crate) fn coming_sign_ups(&self, count: u32, over: Duration) -> Vec<Uuid> {
+        let at = |n: u32| self.clock.now() + over * n / count;
+        let sign_up = |n| self.sandbox.sign_up(NewSignUp { at: Some(at(n)), ..NewSignUp::default() });
+        (0..count).map(sign_up).collect()
+    }
+
+    /// So many sign-ups, spread evenly over the time before the start.
+    pub(crate) fn past_sign_ups(&self, count: u32, over: Duration) -> Vec<Uuid> {
+        let at = |n: u32| START - over * (count - n) / count;
+        let sign_up = |n| self.sandbox.sign_up(NewSignUp { at: Some(at(n)), ..NewSignUp::default() });
+        (0..count).map(sign_up).collect()
+    }
+
+    /// A producer that goes on from whatever the last one left.
+    pub(crate) async fn producer(&self) -> Producer {
+        let graph = self.graph();
         let (topic, disk) = (Arc::new(self.topic.clone()), Box::new(self.disk.clone()));
         Producer::new(self.policy.clone(), graph, topic, disk, self.clock, self.health.clone()).await.unwrap()
     }
