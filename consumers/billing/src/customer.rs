@@ -20,8 +20,18 @@ pub(crate) struct Customer {
     /// Stripe answers for a deleted customer's id, with this and little else.
     #[serde(default)]
     pub(crate) deleted: bool,
+    /// Whether money moves. Not told of a deleted one.
+    #[serde(default)]
+    pub(crate) livemode: Option<bool>,
     #[serde(default)]
     pub(crate) metadata: BTreeMap<String, String>,
+}
+
+impl Customer {
+    /// Whether no user is tied to it, in this tenant or in another.
+    pub(crate) fn is_nobodys(&self) -> bool {
+        [TENANT_ID, USER_ID].iter().all(|key| self.metadata.get(*key).is_none_or(String::is_empty))
+    }
 }
 
 /// A customer as we want it.
@@ -61,6 +71,11 @@ impl NewCustomer {
         format!("metadata['{TENANT_ID}']:'{}' AND metadata['{USER_ID}']:'{}'", self.tenant_id, self.user_id)
     }
 
+    /// The address that it is to have.
+    pub(crate) fn email(&self) -> Option<&str> {
+        self.email.as_deref()
+    }
+
     /// The addresses under which it may have been created.
     pub(crate) fn emails(&self) -> impl Iterator<Item = &str> {
         [&self.email, &self.former_email].into_iter().flatten().map(String::as_str)
@@ -76,11 +91,15 @@ impl NewCustomer {
 
     /// The form that creates it.
     pub(crate) fn form(&self) -> Vec<(String, &str)> {
-        let metadata = [(TENANT_ID, &self.tenant_id), (USER_ID, &self.user_id), (EVENT_ID, &self.event_id)];
         let typed = [("email", &self.email), ("name", &self.name)];
         let typed = typed.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.as_deref()?)));
-        let metadata = metadata.into_iter().map(|(key, value)| (format!("metadata[{key}]"), value.as_str()));
-        typed.chain(metadata).collect()
+        typed.chain(self.claim()).collect()
+    }
+
+    /// The form that ties a customer who was there before to the user. All else stays as it is.
+    pub(crate) fn claim(&self) -> Vec<(String, &str)> {
+        let metadata = [(TENANT_ID, &self.tenant_id), (USER_ID, &self.user_id), (EVENT_ID, &self.event_id)];
+        metadata.into_iter().map(|(key, value)| (format!("metadata[{key}]"), value.as_str())).collect()
     }
 }
 

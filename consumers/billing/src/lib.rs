@@ -4,38 +4,55 @@
 //! stands on the user; a search by the metadata that we write (which lags by a minute); a list by e-mail (which
 //! does not); and a creation under an idempotency key that is the event's, so that two deliveries at once make
 //! one customer. A customer counts as ours only if its metadata names this tenant and this user.
+//!
+//! Before the creation comes whoever was a customer before the sign-up: left alone, linked or a reason to refuse, as
+//! `STRIPE_EXISTING` says. With several accounts (`STRIPE_ACCOUNTS`) what is ours is looked for in each of them, and
+//! what is not there yet is made in the one that the rules choose.
 
+mod accounts;
+mod check;
+mod create;
 mod customer;
+mod existing;
+mod find;
+mod mode;
 mod settings;
 mod stripe;
 
 use async_trait::async_trait;
-use serde_json::json;
+use serde_json::{Map, json};
 use usher_clock::Clock;
+use usher_conditions::Facts;
 use usher_entra::{Graph, GraphError, User};
 use usher_event::Event;
-use usher_http::{Failure, FailureClass, Pace};
-use usher_subscriber::{Consumer, Down, Handler, NoCommand, Outcome, Ports};
+use usher_http::{Failure, FailureClass};
+use usher_subscriber::{Consumer, Down, GraphUse, Handler, NoCommand, Outcome, Ports, Presence, Rejection};
 use uuid::Uuid;
 
-use crate::{
-    customer::{Customer, NewCustomer},
-    stripe::{Stripe, StripeError},
-};
+pub use accounts::StripeAccounts;
+pub use existing::Existing;
+pub use mode::{Mode, SecretKey};
 pub use settings::BillingSettings;
 
-/// How long the key after a spent one serves, in seconds: deliveries at about the same time share it, and a failure
-/// stored under it stands in the way no longer than this.
-const KEY_SERVES: i64 = 300;
-/// What is read of a user beside the customer's id.
+use crate::{
+    accounts::Accounts,
+    customer::{Customer, NewCustomer},
+    stripe::StripeError,
+};
+
+/// What is read of a user beside the customer's id and what the accounts' rules look at.
 const USER_FIELDS: [&str; 3] = ["mail", "identities", "displayName"];
+/// The property of the open extension that holds the customer's id.
+const IN_EXTENSION: &str = "stripeCustomerId";
 
 /// The handler.
 pub struct Billing {
     tenant_id: Uuid,
-    stripe: Stripe,
+    accounts: Accounts,
     graph: Graph,
     attribute: String,
+    existing: Existing,
+    open_extension: Option<String>,
     clock: Clock,
 }
 
@@ -50,16 +67,21 @@ impl Handler for Billing {
     }
 
     async fn probe(&self) -> Result<(), Down> {
-        self.stripe.probe().await.map_err(|error| Down {
-            vendor: "Stripe",
-            setting: error.setting(),
-            failure: error.failure(),
-        })?;
-        self.graph.probe().await.map_err(|error| Down {
-            vendor: "Entra",
-            setting: error.credential_setting(),
-            failure: error.into(),
-        })
+        self.accounts.probe().await?;
+        self.graph.probe().await.map_err(entra_down)?;
+        self.accounts.tell_mode();
+        match self.accounts.attributes() {
+            none if none.is_empty() => Ok(()),
+            attributes => self.graph.probe_reading(&attributes).await.map_err(|error| match error {
+                // Graph is there, as we have just seen: it is what the rules name that users don't have.
+                GraphError::Refused(_) => Down { setting: settings::ACCOUNTS, ..entra_down(error) },
+                error => entra_down(error),
+            }),
+        }
+    }
+
+    async fn presence(&self, event: &Event) -> Result<Presence, Failure> {
+        self.look(event).await
     }
 }
 
@@ -71,20 +93,19 @@ impl Consumer for Billing {
     type Command = NoCommand;
 
     fn new(settings: BillingSettings, ports: Ports) -> Result<Self, usher_service::Failure> {
-        let pace = Pace::per_second(settings.calls_per_second());
         Ok(Self {
             tenant_id: settings.entra.tenant_id,
-            stripe: Stripe::new(
-                ports.http.clone(),
-                settings.stripe_api_base,
-                settings.stripe_secret_key,
-                pace,
-                ports.clock,
-            ),
+            accounts: Accounts::new(&settings, &ports)?,
             graph: settings.entra.graph(ports.http, ports.clock),
             attribute: settings.stripe_customer_id_attribute,
+            existing: settings.stripe_existing,
+            open_extension: settings.stripe_open_extension,
             clock: ports.clock,
         })
+    }
+
+    fn graph(&self) -> Option<GraphUse<'_>> {
+        Some(GraphUse { graph: &self.graph, permissions: vec!["User.ReadWrite.All"] })
     }
 
     async fn command(self, command: NoCommand) -> Result<(), usher_service::Failure> {
@@ -97,71 +118,68 @@ impl Billing {
     async fn bill(&self, event: &Event) -> Result<Outcome, Outcome> {
         let user = self.user(event).await?;
         let new = NewCustomer::of(event, user.email(), user.text("displayName"));
-        let on_user = user.text(&self.attribute);
-        let customer = match self.verified(on_user, &new).await? {
+        let customer = match self.known(&user, &new).await? {
             Some(customer) => customer,
-            None => match self.find(&new).await? {
-                Some(customer) => customer,
-                None => self.create(&new).await?,
-            },
+            None => self.bring(event, &user, &new).await?,
         };
-        if on_user != Some(&customer.id) {
-            let id_on_user = json!({ &self.attribute: customer.id });
-            self.graph
-                .patch_user(event.data.user_id, &id_on_user)
-                .await
-                .map_err(|e| self.entra_failed(event, e))?;
-        }
+        self.write_back(&user, &customer).await.map_err(|error| self.entra_failed(event, error))?;
         Ok(Outcome::Done)
     }
 
     /// The user as it is now: a customer may have corrected what was typed at the sign-up.
     async fn user(&self, event: &Event) -> Result<User, Outcome> {
-        let fields = [&USER_FIELDS[..], &[&self.attribute]].concat();
-        let user = self.graph.user(event.data.user_id, &fields).await;
-        user.map_err(|error| self.entra_failed(event, error))
+        let user = self.graph.user(event.data.user_id, &self.fields()).await;
+        user.map_err(|error| match error {
+            // What we read is what the settings name: the probe tells whether users have that.
+            GraphError::Refused(failure) => Outcome::Unavailable { vendor: "Entra", failure },
+            error => self.entra_failed(event, error),
+        })
     }
 
-    /// The customer whose id stands on the user, if it is ours: whoever could write the attribute could
-    /// otherwise claim another's customer.
-    async fn verified(&self, id: Option<&str>, new: &NewCustomer) -> Result<Option<Customer>, Outcome> {
-        let Some(id) = id else { return Ok(None) };
-        let customer = self.stripe.customer(id).await.map_err(stripe_failed)?;
-        Ok(customer.filter(|customer| new.is_already(customer)))
-    }
-
-    async fn find(&self, new: &NewCustomer) -> Result<Option<Customer>, Outcome> {
-        let found = self.stripe.search(&new.metadata_query()).await.map_err(stripe_failed)?;
-        if let Some(customer) = found.into_iter().find(|customer| new.is_already(customer)) {
+    /// The customer that the sign-up has already: by the id on the user, or else by what the customers say.
+    async fn known(&self, user: &User, new: &NewCustomer) -> Result<Option<Customer>, StripeError> {
+        if let Some(id) = user.text(&self.attribute)
+            && let Some(customer) = self.accounts.verified(id, new).await?
+        {
             return Ok(Some(customer));
         }
-        for email in new.emails() {
-            let listed = self.stripe.list_by_email(email).await.map_err(stripe_failed)?;
-            if let Some(customer) = listed.into_iter().find(|customer| new.is_already(customer)) {
-                return Ok(Some(customer));
-            }
-        }
-        Ok(None)
+        self.accounts.find(new).await
     }
 
-    /// Creates the customer under the event's idempotency key. A key that only repeats an earlier failure, or that
-    /// was used with other parameters, is given up for one that changes with time: but first we look whether it had
-    /// an effect, which takes an e-mail, since only the list by e-mail does not lag. Without one we wait for the
-    /// search to catch up rather than risk a second customer.
-    async fn create(&self, new: &NewCustomer) -> Result<Customer, Outcome> {
-        match self.stripe.create(new, &new.idempotency_key(None)).await {
-            Err(error) if error.key_is_spent() => {}
-            answer => return answer.map_err(stripe_failed),
+    /// The customer that the sign-up gets now, in the account that the rules choose: an existing one, or a new one.
+    async fn bring(&self, event: &Event, user: &User, new: &NewCustomer) -> Result<Customer, Outcome> {
+        let facts = Facts::of_sign_up(user, &event.data);
+        let account = self.accounts.of(&facts).ok_or_else(|| rejected("no-account"))?;
+        let verified = user.verified_addresses();
+        let is_verified =
+            new.email().is_some_and(|email| verified.iter().any(|own| own.eq_ignore_ascii_case(email)));
+        match existing::existing(self.existing, account, new, is_verified, self.clock).await? {
+            Some(customer) => Ok(customer),
+            None => create::create(account, new, self.clock).await,
         }
-        if let Some(customer) = self.find(new).await? {
-            return Ok(customer);
+    }
+
+    /// The attribute first: it is what we look at.
+    async fn write_back(&self, user: &User, customer: &Customer) -> Result<(), GraphError> {
+        if user.text(&self.attribute) != Some(&customer.id) {
+            self.graph.patch_user(user.id, &json!({ &self.attribute: customer.id })).await?;
         }
-        if new.emails().next().is_none() {
-            return Err(key_spent());
+        if let Some(name) = &self.open_extension {
+            let properties = Map::from_iter([(IN_EXTENSION.to_owned(), json!(customer.id))]);
+            self.graph.set_open_extension(user.id, name, properties).await?;
         }
-        let period = self.clock.now().unix_timestamp() / KEY_SERVES;
-        let created = self.stripe.create(new, &new.idempotency_key(Some(period))).await;
-        created.map_err(|error| if error.key_is_spent() { key_spent() } else { stripe_failed(error) })
+        Ok(())
+    }
+
+    /// What is read of a user.
+    fn fields(&self) -> Vec<&str> {
+        let mut fields = [&USER_FIELDS[..], &[&self.attribute]].concat();
+        for attribute in self.accounts.attributes() {
+            if !fields.contains(&attribute) {
+                fields.push(attribute);
+            }
+        }
+        fields
     }
 
     /// A user who can't be found is waited for, and after that gone; all else is the call's own failure.
@@ -173,13 +191,13 @@ impl Billing {
     }
 }
 
-/// The key's own end is waited for. Stripe is there and works: hence a conflict.
-fn key_spent() -> Outcome {
-    Outcome::Retry(Failure::status(FailureClass::Transient, 409).with_code(Some("idempotency key spent")))
+fn entra_down(error: GraphError) -> Down {
+    Down { vendor: "Entra", setting: error.credential_setting(), failure: error.into() }
 }
 
-fn stripe_failed(error: StripeError) -> Outcome {
-    Outcome::failed("Stripe", error.failure())
+/// What the operator's own settings refuse, in the manner of what Stripe does.
+fn rejected(code: &'static str) -> Outcome {
+    Outcome::Reject(Rejection::by("Stripe", &Failure::named(FailureClass::Refused, code)))
 }
 
 #[cfg(test)]

@@ -110,10 +110,14 @@ fn settings() -> BillingSettings {
             graph_endpoint: "https://graph.microsoft.com".parse().unwrap(),
             graph_writes_per_second: 18.try_into().unwrap(),
         },
-        stripe_secret_key: "sk_test_x".into(),
+        stripe_secret_key: Some("sk_test_x".parse().unwrap()),
+        stripe_accounts: None,
+        stripe_mode: None,
         stripe_api_base: "https://api.stripe.com".parse().unwrap(),
         stripe_calls_per_second: None,
         stripe_customer_id_attribute: ATTRIBUTE.to_owned(),
+        stripe_existing: Existing::Create,
+        stripe_open_extension: None,
     }
 }
 

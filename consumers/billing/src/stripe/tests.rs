@@ -1,10 +1,11 @@
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, time::Duration};
 
 use FailureClass::{Refused, Transient, Unauthorized};
 use serde_json::json;
 use tokio::time::Instant;
 use tower::Service;
 use usher_event::{Audit, Event, UserSignedUp};
+use usher_http::FailureClass;
 use usher_subscriber::Outcome;
 use uuid::Uuid;
 
@@ -15,7 +16,15 @@ where
     S: Service<Request, Response = Response, Error = TransportError> + Clone + Send + Sync + 'static,
     S::Future: Send + 'static,
 {
-    let (base, key) = ("https://api.stripe.example".parse().unwrap(), "sk_test_x".into());
+    stripe_of("sk_test_x", answers)
+}
+
+fn stripe_of<S>(key: &str, answers: S) -> Stripe
+where
+    S: Service<Request, Response = Response, Error = TransportError> + Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+{
+    let (base, key) = ("https://api.stripe.example".parse().unwrap(), key.parse().unwrap());
     let pace = Pace::per_second(NonZeroU32::new(20).unwrap());
     Stripe::new(HttpClient::new(answers), base, key, pace, Clock::system())
 }
@@ -94,6 +103,10 @@ fn each_class_calls_for_its_outcome() {
 #[test]
 fn a_key_is_spent_by_a_stored_failure_or_by_other_parameters() {
     const REPLAYED: (&str, &str) = ("idempotent-replayed", "true");
+    assert!(answer(500, "api_error", "", &[REPLAYED]).is_stored_failure());
+    assert!(!answer(500, "api_error", "", &[]).is_stored_failure());
+    assert!(answer(400, "idempotency_error", "", &[]).is_of_other_parameters());
+    assert!(!answer(409, "idempotency_error", "idempotency_key_in_use", &[]).is_of_other_parameters());
     assert!(answer(500, "api_error", "", &[REPLAYED]).key_is_spent());
     assert!(answer(400, "idempotency_error", "", &[]).key_is_spent());
     assert!(!answer(500, "api_error", "", &[]).key_is_spent(), "the first time it may be tried again");
@@ -124,9 +137,11 @@ fn nothing_of_a_message_or_of_what_we_sent_is_in_an_error() {
 
 #[test]
 fn a_refused_key_and_an_address_that_is_not_stripes_are_different_settings_to_mend() {
-    assert_eq!(answer(401, "invalid_request_error", "", &[]).setting(), "STRIPE_SECRET_KEY");
-    assert_eq!(answer(403, "invalid_request_error", "", &[]).setting(), "STRIPE_SECRET_KEY");
-    assert_eq!(answer(404, "", "", &[]).setting(), "STRIPE_API_BASE");
+    let setting = |status, kind| answer(status, kind, "", &[]).setting("STRIPE_ACCOUNTS");
+    assert_eq!(setting(401, "invalid_request_error"), "STRIPE_ACCOUNTS");
+    assert_eq!(setting(403, "invalid_request_error"), "STRIPE_ACCOUNTS");
+    assert_eq!(setting(404, ""), "STRIPE_API_BASE");
+    assert_eq!(StripeError::OtherMode.setting("STRIPE_SECRET_KEY"), "STRIPE_SECRET_KEY");
 }
 
 /// What billing makes of a sign-up that said nothing.
@@ -159,9 +174,10 @@ async fn every_call_waits_for_its_turn() {
         assert!(stripe.customer("cus_1").await.is_err());
         assert!(stripe.search("query").await.is_err());
         assert!(stripe.list_by_email("ada@example.com").await.is_err());
+        assert!(stripe.update("cus_1", &new.claim(), "key").await.is_err());
         assert!(stripe.probe().await.is_err());
     }
-    assert_eq!(start.elapsed().as_millis(), 4_900, "100 calls at 20 a second, two of them at once");
+    assert_eq!(start.elapsed().as_millis(), 5_900, "120 calls at 20 a second, two of them at once");
 }
 
 #[tokio::test]
@@ -171,4 +187,48 @@ async fn what_can_be_no_id_is_not_asked_for() {
         assert_eq!(stripe().customer(text).await.unwrap(), None, "{text}");
     }
     assert!(stripe().customer("cus_1").await.is_err());
+    let unreadable = stripe().update("../charges", &[], "key").await.unwrap_err();
+    assert!(matches!(unreadable, StripeError::Unreadable));
+}
+
+/// Stripe, asked with this key, whose every customer says so of itself.
+fn stripe_whose_customers_say(key: &str, livemode: Option<bool>) -> Stripe {
+    let customer = json!({ "id": "cus_1", "livemode": livemode });
+    stripe_of(
+        key,
+        tower::service_fn(move |request: Request| {
+            let is_list = request.method() == Method::GET && !request.uri().path().ends_with("/cus_1");
+            let body = if is_list { json!({ "data": [customer] }) } else { customer.clone() };
+            async move { Ok::<_, TransportError>(http::Response::new(Bytes::from(body.to_string()))) }
+        }),
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_customer_of_the_other_mode_is_not_ours() {
+    let new = new_customer();
+    for (key, livemode) in [("sk_test_x", Some(true)), ("rk_live_x", Some(false))] {
+        let stripe = stripe_whose_customers_say(key, livemode);
+        assert_eq!(stripe.customer("cus_1").await.unwrap(), None, "{key}");
+        assert!(stripe.search("query").await.unwrap().is_empty(), "{key}");
+        assert!(stripe.list_by_email("ada@example.com").await.unwrap().is_empty(), "{key}");
+        assert!(matches!(stripe.create(&new, "key").await, Err(StripeError::OtherMode)), "{key}");
+        let updated = stripe.update("cus_1", &new.claim(), "key").await;
+        assert!(matches!(updated, Err(StripeError::OtherMode)), "{key}");
+        let refused = stripe.probe().await.unwrap_err().failure();
+        assert_eq!(refused.class, Unauthorized, "{key}");
+        assert_eq!(refused.to_string(), "livemode is not what the key says");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_customer_of_our_mode_is_ours() {
+    for (key, livemode) in
+        [("sk_test_x", Some(false)), ("rk_test_x", None), ("sk_live_x", Some(true)), ("rk_live_x", None)]
+    {
+        let stripe = stripe_whose_customers_say(key, livemode);
+        stripe.probe().await.unwrap();
+        assert_eq!(stripe.customer("cus_1").await.unwrap().unwrap().id, "cus_1", "{key}");
+        assert_eq!(stripe.list_by_email("ada@example.com").await.unwrap().len(), 1, "{key}");
+    }
 }
