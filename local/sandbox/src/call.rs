@@ -14,19 +14,36 @@ pub enum Vendor {
     Stripe,
     /// Mailchimp.
     Mailchimp,
+    /// Salesforce.
+    Salesforce,
+    /// The SQL database, where it is called rather than a file.
+    Database,
+    /// Whoever receives the webhook.
+    Webhook,
 }
 
 impl Vendor {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Login, Self::Graph, Self::Stripe, Self::Mailchimp];
+    pub const ALL: [Self; 7] = [
+        Self::Login,
+        Self::Graph,
+        Self::Stripe,
+        Self::Mailchimp,
+        Self::Salesforce,
+        Self::Database,
+        Self::Webhook,
+    ];
 
-    /// Its name in faults, outages and host names.
+    /// Its name in faults and outages.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Login => "login",
             Self::Graph => "graph",
             Self::Stripe => "stripe",
             Self::Mailchimp => "mailchimp",
+            Self::Salesforce => "salesforce",
+            Self::Database => "database",
+            Self::Webhook => "webhook",
         }
     }
 }
@@ -42,8 +59,14 @@ pub enum Call {
     GetUser,
     /// `PATCH /v1.0/users/{id}`, alone or in a batch
     PatchUser,
+    /// `POST /v1.0/users/{id}/extensions`, `PATCH /v1.0/users/{id}/extensions/{name}`
+    SetOpenExtension,
     /// `GET /v1.0/users`
     ListUsers,
+    /// `POST /v1.0/users/{id}/checkMemberGroups`, alone or in a batch
+    CheckGroups,
+    /// `GET /v1.0/users/{id}/appRoleAssignments`, alone or in a batch
+    ListAppRoles,
     /// `GET /v1.0/groups/{id}`, alone or in a batch
     GetGroup,
     /// `POST /v1.0/groups/{id}/members/$ref`, alone or in a batch
@@ -66,20 +89,41 @@ pub enum Call {
     UpdateCustomer,
     /// `GET /3.0/lists/{id}`
     GetList,
+    /// `GET /3.0/lists/{id}/members/{hash}`
+    GetMember,
     /// `PUT /3.0/lists/{id}/members/{hash}`
     PutMember,
     /// `POST /3.0/lists/{id}/members/{hash}/tags`
     TagMember,
+    /// `POST /services/oauth2/token`
+    SalesforceToken,
+    /// `GET /services/data/{version}/sobjects/{object}/describe`
+    DescribeObject,
+    /// `PATCH /services/data/{version}/sobjects/{object}/{field}/{value}`
+    UpsertRecord,
+    /// `GET /services/data/{version}/query`
+    QueryRecords,
+    /// `PUT /rows/{user}`
+    UpsertRow,
+    /// `GET /health`
+    ProbeDatabase,
+    /// `POST` to the webhook's address, with a sign-up
+    Deliver,
+    /// What a webhook's address is asked to see whether somebody is there
+    ProbeWebhook,
 }
 
 impl Call {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 30] = [
         Self::Token,
         Self::ListAudits,
         Self::GetUser,
         Self::PatchUser,
+        Self::SetOpenExtension,
         Self::ListUsers,
+        Self::CheckGroups,
+        Self::ListAppRoles,
         Self::GetGroup,
         Self::AddMember,
         Self::GetServicePrincipal,
@@ -91,8 +135,17 @@ impl Call {
         Self::SearchCustomers,
         Self::UpdateCustomer,
         Self::GetList,
+        Self::GetMember,
         Self::PutMember,
         Self::TagMember,
+        Self::SalesforceToken,
+        Self::DescribeObject,
+        Self::UpsertRecord,
+        Self::QueryRecords,
+        Self::UpsertRow,
+        Self::ProbeDatabase,
+        Self::Deliver,
+        Self::ProbeWebhook,
     ];
 
     /// Its name in faults and in the ledger.
@@ -102,7 +155,10 @@ impl Call {
             Self::ListAudits => "graph.audit",
             Self::GetUser => "graph.get_user",
             Self::PatchUser => "graph.patch_user",
+            Self::SetOpenExtension => "graph.set_extension",
             Self::ListUsers => "graph.list_users",
+            Self::CheckGroups => "graph.check_groups",
+            Self::ListAppRoles => "graph.list_app_roles",
             Self::GetGroup => "graph.get_group",
             Self::AddMember => "graph.add_member",
             Self::GetServicePrincipal => "graph.get_service_principal",
@@ -114,8 +170,17 @@ impl Call {
             Self::SearchCustomers => "stripe.search_customers",
             Self::UpdateCustomer => "stripe.update_customer",
             Self::GetList => "mailchimp.get_list",
+            Self::GetMember => "mailchimp.get_member",
             Self::PutMember => "mailchimp.put_member",
             Self::TagMember => "mailchimp.tag_member",
+            Self::SalesforceToken => "salesforce.token",
+            Self::DescribeObject => "salesforce.describe",
+            Self::UpsertRecord => "salesforce.upsert",
+            Self::QueryRecords => "salesforce.query",
+            Self::UpsertRow => "database.upsert",
+            Self::ProbeDatabase => "database.probe",
+            Self::Deliver => "webhook.deliver",
+            Self::ProbeWebhook => "webhook.probe",
         }
     }
 
@@ -126,7 +191,10 @@ impl Call {
             Self::ListAudits
             | Self::GetUser
             | Self::PatchUser
+            | Self::SetOpenExtension
             | Self::ListUsers
+            | Self::CheckGroups
+            | Self::ListAppRoles
             | Self::GetGroup
             | Self::AddMember
             | Self::GetServicePrincipal
@@ -137,7 +205,12 @@ impl Call {
             | Self::ListCustomers
             | Self::SearchCustomers
             | Self::UpdateCustomer => Vendor::Stripe,
-            Self::GetList | Self::PutMember | Self::TagMember => Vendor::Mailchimp,
+            Self::GetList | Self::GetMember | Self::PutMember | Self::TagMember => Vendor::Mailchimp,
+            Self::SalesforceToken | Self::DescribeObject | Self::UpsertRecord | Self::QueryRecords => {
+                Vendor::Salesforce
+            }
+            Self::UpsertRow | Self::ProbeDatabase => Vendor::Database,
+            Self::Deliver | Self::ProbeWebhook => Vendor::Webhook,
         }
     }
 }

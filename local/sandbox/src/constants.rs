@@ -54,6 +54,8 @@ pub const RULES: &str = include_str!("../rules.toml");
 
 /// The key of the Stripe account.
 pub const STRIPE_KEY: &str = "sk_test_sandbox";
+/// The key of the Stripe account for businesses, where there are two.
+pub const STRIPE_KEY_EU: &str = "sk_test_sandboxeu";
 
 /// The key of the Mailchimp account. Its end names the data centre, as in life.
 pub const MAILCHIMP_KEY: &str = "00000000000000000000000000000001-us1";
@@ -63,6 +65,18 @@ pub const MAILCHIMP_LIST_ID: &str = "5ea7500001";
 pub const MAILCHIMP_WELCOME_TAG: &str = "usher-welcome";
 /// The list's one marketing permission.
 pub const MAILCHIMP_PERMISSION_ID: &str = "e5a1100001";
+
+/// The consumer key of the connected app in the Salesforce org.
+pub const SALESFORCE_CLIENT_ID: &str = "3MVG9-usher-sandbox";
+/// The user of the org as whom the app may act.
+pub const SALESFORCE_USERNAME: &str = "usher@seats.example";
+/// The field of contacts and leads that holds the id of an Entra user.
+pub const SALESFORCE_EXTERNAL_ID: &str = "UsherUserId__c";
+
+/// What the receiver of the webhook shares with its sender.
+pub const WEBHOOK_SECRET: &str = "whsec_dXNoZXItc2FuZGJveC13ZWJob29rLXNlY3JldC0wMzI=";
+/// Where the receiver takes deliveries.
+pub const WEBHOOK_PATH: &str = "/usher";
 
 /// The user attribute that holds the Stripe customer's id.
 pub fn stripe_customer_id_attribute() -> String {

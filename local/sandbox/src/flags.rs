@@ -4,15 +4,16 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Parser;
 use usher_sandbox::{
-    Addresses, AuditLatency, AuditSettings, Crowd, Judged, MailchimpSettings, SandboxSettings, StripeSettings,
+    Addresses, AuditLatency, AuditSettings, Crowd, Judged, MailchimpSettings, SandboxSettings, StripeFlags,
+    StripeSettings,
 };
 use usher_service::Failure;
 
-/// Stand-ins for Entra, Stripe and Mailchimp, for tests and for `usher up`.
+/// Stand-ins for Entra, Stripe, Mailchimp, Salesforce and a webhook's receiver, for tests and for `usher up`.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Flags {
-    /// Where the control and the ledger listen; Graph, Stripe and Mailchimp get the ports that follow, or free ones.
+    /// Where the control and the ledger listen; the vendors get the ports that follow, or free ones.
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR")]
     listen: SocketAddr,
     /// Where the token endpoint listens, over https.
@@ -24,7 +25,7 @@ pub(crate) struct Flags {
     /// Everything left to chance follows from it.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// The consumers that run: whose effects the ledger judges (billing, email, birthrights, upn).
+    /// The consumers that run: whose effects the ledger judges; all seven that it knows, or some.
     #[arg(long, value_delimiter = ',', default_value = "billing", value_parser = consumer, value_name = "NAME,...")]
     consumers: Vec<Judged>,
     /// How many people sign up.
@@ -42,6 +43,9 @@ pub(crate) struct Flags {
     /// How many of them agree to mail and have unsubscribed before.
     #[arg(long, default_value_t = 0, value_name = "N")]
     unsubscribed: usize,
+    /// How many of them Salesforce refuses.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    refused_by_salesforce: usize,
     /// How many others appear in the log; a fifth as many if left out.
     #[arg(long, value_name = "N")]
     bystanders: Option<usize>,
@@ -87,6 +91,11 @@ pub(crate) struct Flags {
     /// How many calls to Mailchimp may be open at once.
     #[arg(long, default_value_t = 10, value_name = "N")]
     mailchimp_connections: usize,
+    /// The SQLite file that the consumer sql writes to: the ledger reads it. Left out: rows come over HTTP.
+    #[arg(long, value_name = "FILE")]
+    sql_database: Option<PathBuf>,
+    #[command(flatten)]
+    stripe: StripeFlags,
     /// How long a call takes, at most.
     #[arg(long, default_value = "30ms", value_parser = time, value_name = "TIME")]
     answer_time: Duration,
@@ -104,7 +113,7 @@ fn time(text: &str) -> Result<Duration, String> {
 
 fn consumer(name: &str) -> Result<Judged, String> {
     let known = Judged::ALL.into_iter().find(|consumer| consumer.name() == name);
-    known.ok_or_else(|| "not one of billing, email, birthrights, upn".to_owned())
+    known.ok_or_else(|| format!("not one of {}", Judged::ALL.map(Judged::name).join(", ")))
 }
 
 impl Flags {
@@ -135,11 +144,12 @@ impl Flags {
             replication_lag: Duration::ZERO..=self.replication_lag,
             read_lag: Duration::ZERO..=self.read_lag,
             write_moment: self.write_moment,
-            stripe: StripeSettings {
+            stripe: self.stripe.apply(StripeSettings {
                 search_lag: self.search_lag,
                 per_second: self.stripe_rate,
                 ..usual.stripe
-            },
+            }),
+            sql_database: self.sql_database.clone(),
             mailchimp: MailchimpSettings { connections: self.mailchimp_connections, ..usual.mailchimp },
             answer_time: Duration::ZERO..=self.answer_time,
             ..usual
@@ -155,6 +165,7 @@ impl Flags {
             refused_email: self.refused_email && self.signups > 0,
             refused_by_mailchimp: self.refused_by_mailchimp,
             unsubscribed: self.unsubscribed,
+            refused_by_salesforce: self.refused_by_salesforce,
             bystanders: self.bystanders.unwrap_or(usual.bystanders),
             short_lived: self.short_lived,
             ..usual

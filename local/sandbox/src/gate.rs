@@ -11,8 +11,8 @@ use axum::{
 use time::OffsetDateTime;
 
 use crate::{
-    Call, FaultKind, Sandbox, Vendor, entra, latency::between, mailchimp, mailchimp::Connection, stripe,
-    world::World,
+    Call, FaultKind, Sandbox, Vendor, database, entra, latency::between, mailchimp, mailchimp::Connection,
+    salesforce, stripe, webhook, world::World,
 };
 
 /// Marks an answer that never reaches the caller: the connection breaks instead.
@@ -45,7 +45,7 @@ async fn pass(State((sandbox, call)): State<(Sandbox, Call)>, mut request: Reque
     let response = match arrival.fault {
         Some(FaultKind::Before | FaultKind::Hang) => ().into_response(),
         Some(fault @ (FaultKind::Status(_) | FaultKind::Throttled)) => {
-            sandbox.with(|world, now| refusal(world, call.vendor(), fault, now))
+            sandbox.with(|world, now| refusal(world, call, fault, now))
         }
         _ => next.run(request).await,
     };
@@ -72,15 +72,18 @@ fn as_carried_out(call: Call, kind: FaultKind) -> FaultKind {
     }
 }
 
-/// What an ordered status looks like from this vendor.
-fn refusal(world: &mut World, vendor: Vendor, fault: FaultKind, now: OffsetDateTime) -> Response {
+/// What an ordered status looks like from whoever is called.
+fn refusal(world: &mut World, call: Call, fault: FaultKind, now: OffsetDateTime) -> Response {
     let status = fault.status().unwrap_or_default();
-    match (vendor, fault) {
+    match (call.vendor(), fault) {
         (Vendor::Login, _) => entra::token::ordered(world, status, now).into_response(),
         (Vendor::Graph, _) => entra::graph::ordered(world, status, now).into_response(),
         (Vendor::Stripe, _) => stripe::errors::ordered(world, status).into_response(),
         (Vendor::Mailchimp, FaultKind::Throttled) => mailchimp::throttled(world),
         (Vendor::Mailchimp, _) => mailchimp::ordered(world, status).into_response(),
+        (Vendor::Salesforce, _) => salesforce::ordered(world, call, status, now).into_response(),
+        (Vendor::Database, _) => database::ordered(status).into_response(),
+        (Vendor::Webhook, _) => webhook::ordered(status).into_response(),
     }
 }
 

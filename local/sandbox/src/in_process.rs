@@ -12,11 +12,12 @@ use http_body_util::BodyExt;
 use tower::{Service, ServiceExt};
 use usher_http::{Request, Response, TransportError};
 
-use crate::{Sandbox, Vendor, control, entra, gate::ConnectionBroke, mailchimp, stripe};
+use crate::{
+    Sandbox, Vendor, control, database, entra, gate::ConnectionBroke, mailchimp, salesforce, stripe, webhook,
+};
 
-/// All stand-ins as one service, at `https://login.sandbox.test`, `https://graph.sandbox.test`,
-/// `https://api.stripe.sandbox.test`, `https://us1.api.mailchimp.sandbox.test` and
-/// `https://control.sandbox.test`.
+/// All stand-ins as one service, told apart by host: see [`LOGIN_URL`], [`GRAPH_URL`], [`STRIPE_URL`],
+/// [`MAILCHIMP_URL`], [`SALESFORCE_URL`], [`DATABASE_URL`], [`WEBHOOK_URL`] and [`CONTROL_URL`].
 ///
 /// Faults look as they do to a client over sockets: a broken connection, or an answer that never comes. An
 /// outage, and any other host, can't be connected to.
@@ -27,6 +28,9 @@ pub struct InProcess {
     pub(crate) graph: Router,
     pub(crate) stripe: Router,
     pub(crate) mailchimp: Router,
+    pub(crate) salesforce: Router,
+    pub(crate) database: Router,
+    pub(crate) webhook: Router,
     pub(crate) control: Router,
 }
 
@@ -38,6 +42,12 @@ pub const GRAPH_URL: &str = "https://graph.sandbox.test";
 pub const STRIPE_URL: &str = "https://api.stripe.sandbox.test";
 /// Where Mailchimp stands in process.
 pub const MAILCHIMP_URL: &str = "https://us1.api.mailchimp.sandbox.test";
+/// Where Salesforce stands in process, both to log in and afterwards.
+pub const SALESFORCE_URL: &str = "https://login.salesforce.sandbox.test";
+/// Where the database stands in process.
+pub const DATABASE_URL: &str = "https://database.sandbox.test";
+/// Where the receiver of the webhook stands in process; [`crate::WEBHOOK_PATH`] comes on top.
+pub const WEBHOOK_URL: &str = "https://hooks.sandbox.test";
 /// Where the control and the ledger stand in process.
 pub const CONTROL_URL: &str = "https://control.sandbox.test";
 
@@ -49,20 +59,45 @@ impl InProcess {
             graph: entra::graph_router(sandbox),
             stripe: stripe::router(sandbox),
             mailchimp: mailchimp::router(sandbox),
+            salesforce: salesforce::router(sandbox),
+            database: database::router(sandbox),
+            webhook: webhook::router(sandbox),
             control: control::router(sandbox),
         }
     }
 
+    /// Who stands at a host in process; `None`: no vendor.
+    pub fn vendor_at(host: &str) -> Option<Vendor> {
+        Some(match host {
+            "login.sandbox.test" => Vendor::Login,
+            "graph.sandbox.test" => Vendor::Graph,
+            "api.stripe.sandbox.test" => Vendor::Stripe,
+            "us1.api.mailchimp.sandbox.test" => Vendor::Mailchimp,
+            "login.salesforce.sandbox.test" => Vendor::Salesforce,
+            "database.sandbox.test" => Vendor::Database,
+            "hooks.sandbox.test" => Vendor::Webhook,
+            _ => return None,
+        })
+    }
+
     fn router(&self, host: &str) -> Result<Router, TransportError> {
-        let (vendor, router) = match host {
-            "login.sandbox.test" => (Vendor::Login, &self.login),
-            "graph.sandbox.test" => (Vendor::Graph, &self.graph),
-            "api.stripe.sandbox.test" => (Vendor::Stripe, &self.stripe),
-            "us1.api.mailchimp.sandbox.test" => (Vendor::Mailchimp, &self.mailchimp),
-            "control.sandbox.test" => return Ok(self.control.clone()),
-            _ => return Err(TransportError::Connect),
-        };
-        if self.sandbox.is_down(vendor) { Err(TransportError::Connect) } else { Ok(router.clone()) }
+        if host == "control.sandbox.test" {
+            return Ok(self.control.clone());
+        }
+        let vendor = Self::vendor_at(host).ok_or(TransportError::Connect)?;
+        if self.sandbox.is_down(vendor) { Err(TransportError::Connect) } else { Ok(self.of(vendor).clone()) }
+    }
+
+    fn of(&self, vendor: Vendor) -> &Router {
+        match vendor {
+            Vendor::Login => &self.login,
+            Vendor::Graph => &self.graph,
+            Vendor::Stripe => &self.stripe,
+            Vendor::Mailchimp => &self.mailchimp,
+            Vendor::Salesforce => &self.salesforce,
+            Vendor::Database => &self.database,
+            Vendor::Webhook => &self.webhook,
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Stand-ins for the systems at Usher's edges: Entra (token endpoint and Graph), Stripe and Mailchimp.
+//! Stand-ins for the systems at Usher's edges: Entra (token endpoint and Graph), Stripe, Mailchimp, Salesforce, a
+//! database and whoever receives a webhook.
 //!
 //! They behave as the vendors do, faults included, because Usher is judged against them: strict about what
 //! they take, late and out of order where the vendors are, throttled like them. Everything follows from a
@@ -14,6 +15,7 @@ mod apps;
 mod call;
 mod constants;
 mod control;
+mod database;
 mod entra;
 mod faults;
 mod gate;
@@ -23,12 +25,14 @@ mod ledger;
 mod mailchimp;
 mod people;
 mod role;
+mod salesforce;
 mod sandbox;
 mod serve;
 mod settings;
 mod sign_up;
 mod stripe;
 mod throttle;
+mod webhook;
 mod world;
 
 pub(crate) use answer::Answer;
@@ -39,19 +43,26 @@ pub use constants::{
     BIRTHRIGHTS_CLIENT_SECRET, BUSINESS_GROUP_ID, CLIENT_ID, CLIENT_SECRET, CUSTOM_DOMAIN, DYNAMIC_GROUP_ID,
     GOOGLE_GROUP_ID, MAILCHIMP_KEY, MAILCHIMP_LIST_ID, MAILCHIMP_PERMISSION_ID, MAILCHIMP_WELCOME_TAG,
     MEMBERS_GROUP_ID, PORTAL_RESOURCE_ID, PORTAL_ROLE_ID, PRODUCER_CLIENT_ID, PRODUCER_CLIENT_SECRET, RULES,
-    SIGN_UP_APP_ID, STRIPE_KEY, TENANT_DOMAIN, TENANT_ID, UPN_CLIENT_ID, UPN_CLIENT_SECRET,
+    SALESFORCE_CLIENT_ID, SALESFORCE_EXTERNAL_ID, SALESFORCE_USERNAME, SIGN_UP_APP_ID, STRIPE_KEY,
+    STRIPE_KEY_EU, TENANT_DOMAIN, TENANT_ID, UPN_CLIENT_ID, UPN_CLIENT_SECRET, WEBHOOK_PATH, WEBHOOK_SECRET,
     company_type_attribute, marketing_consent_attribute, stripe_customer_id_attribute,
 };
 pub use faults::{FaultKind, FaultPlan, Faults};
-pub use in_process::{CONTROL_URL, GRAPH_URL, InProcess, LOGIN_URL, MAILCHIMP_URL, STRIPE_URL};
+pub use in_process::{
+    CONTROL_URL, DATABASE_URL, GRAPH_URL, InProcess, LOGIN_URL, MAILCHIMP_URL, SALESFORCE_URL, STRIPE_URL,
+    WEBHOOK_URL,
+};
 pub use latency::AuditLatency;
 pub use ledger::{
-    AppRole, BirthrightsEffect, Effect, Effects, EmailEffect, EmailExpected, Expected, Grants, Judged,
-    Misuse, Totals, UpnEffect, UpnExpected, Verdict,
+    AppRole, BirthrightsEffect, CrmEffect, CrmExpected, Effect, Effects, EmailEffect, EmailExpected,
+    Expected, Grants, Judged, Misuse, SqlEffect, SqlExpected, Totals, UpnEffect, UpnExpected, Verdict,
+    WebhookEffect, WebhookExpected,
 };
 pub use mailchimp::{MemberStatus, Past};
 pub use people::{Identity, Person};
+pub use salesforce::{SALESFORCE_PRIVATE_KEY, SalesforcePast, SalesforceSettings};
 pub use sandbox::Sandbox;
 pub use serve::{Addresses, Endpoints, ServeError, Serving};
-pub use settings::{AuditSettings, MailchimpSettings, SandboxSettings, StripeSettings};
+pub use settings::{AuditSettings, MailchimpSettings, SandboxSettings};
 pub use sign_up::{Crowd, Kind, NewSignUp};
+pub use stripe::{STRIPE_ACCOUNTS, StripeFlags, StripePast, StripePolicy, StripeSettings};

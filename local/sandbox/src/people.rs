@@ -8,7 +8,7 @@ mod traits;
 
 use std::fmt;
 
-use crate::Past;
+use crate::{Past, SalesforcePast};
 use names::SCRIPTS;
 use traits::Traits;
 
@@ -33,6 +33,8 @@ pub struct Person {
     pub principal_name: Option<String>,
     /// Addresses that were theirs until they were mended.
     pub former_emails: Vec<String>,
+    /// What stands in the way of their Salesforce record.
+    pub salesforce: SalesforcePast,
 }
 
 impl fmt::Debug for Person {
@@ -62,11 +64,13 @@ pub(crate) struct Population {
     chance: fastrand::Rng,
     serial: u32,
     traits: Traits,
+    /// Whom Salesforce refuses.
+    pasts: Traits,
 }
 
 impl Population {
-    pub(crate) fn new(chance: fastrand::Rng, traits: fastrand::Rng) -> Self {
-        Self { chance, serial: 0, traits: Traits::new(traits) }
+    pub(crate) fn new(chance: fastrand::Rng, traits: fastrand::Rng, pasts: fastrand::Rng) -> Self {
+        Self { chance, serial: 0, traits: Traits::new(traits), pasts: Traits::new(pasts) }
     }
 
     pub(crate) fn next(&mut self) -> Person {
@@ -84,6 +88,7 @@ impl Population {
             company_type: None,
             principal_name: None,
             former_emails: Vec::new(),
+            salesforce: SalesforcePast::None,
         };
         self.leave_out_names(&mut person);
         self.traits.deal(&mut person);
@@ -105,6 +110,18 @@ impl Population {
     /// A past that makes Mailchimp refuse the address.
     pub(crate) fn refused_past(&mut self) -> Past {
         self.traits.one_of(&Past::REFUSED)
+    }
+
+    /// Whom Salesforce is to refuse, and for what: at most so many, by their numbers, leaving out one of them.
+    pub(crate) fn refused_by_salesforce(
+        &mut self,
+        count: usize,
+        without: Option<usize>,
+        most: usize,
+    ) -> Vec<(usize, SalesforcePast)> {
+        let chosen = self.pasts.pick((0..count).filter(|&i| Some(i) != without).collect(), most);
+        let refusals = [SalesforcePast::Ambiguous, SalesforcePast::Refused];
+        chosen.into_iter().map(|i| (i, self.pasts.one_of(&refusals))).collect()
     }
 
     fn leave_out_names(&mut self, person: &mut Person) {

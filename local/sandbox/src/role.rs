@@ -4,9 +4,9 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
-    AppRole, BUSINESS_GROUP_ID, EmailExpected, Expected, GOOGLE_GROUP_ID, Grants, Identity, Kind,
-    MEMBERS_GROUP_ID, NewSignUp, PORTAL_RESOURCE_ID, PORTAL_ROLE_ID, Past, Person, SIGN_UP_APP_ID,
-    UpnExpected, address, world::World,
+    AppRole, BUSINESS_GROUP_ID, CrmExpected, EmailExpected, Expected, GOOGLE_GROUP_ID, Grants, Identity,
+    Kind, MEMBERS_GROUP_ID, NewSignUp, PORTAL_RESOURCE_ID, PORTAL_ROLE_ID, Past, Person, SIGN_UP_APP_ID,
+    SqlExpected, UpnExpected, WebhookExpected, address, world::World,
 };
 
 /// Who somebody is to the ledger.
@@ -19,6 +19,9 @@ pub(crate) struct Role {
     pub(crate) email: EmailExpected,
     pub(crate) birthrights: Grants,
     pub(crate) upn: UpnExpected,
+    pub(crate) crm: CrmExpected,
+    pub(crate) sql: SqlExpected,
+    pub(crate) webhook: WebhookExpected,
 }
 
 impl Role {
@@ -37,6 +40,9 @@ impl Role {
             email: member(world, who, &person),
             birthrights: birthrights(world, who, &person),
             upn: principal_name(who),
+            crm: CrmExpected::of(who, &person),
+            sql: SqlExpected::of(who),
+            webhook: WebhookExpected::of(who),
             person,
         }
     }

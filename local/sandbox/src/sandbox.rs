@@ -15,7 +15,7 @@ use crate::{
     sign_up, world::World,
 };
 
-/// Stand-ins for Entra, Stripe and Mailchimp, and everything that happens in them. Cheap to clone; clones share all.
+/// Stand-ins for all vendors, and everything that happens in them. Cheap to clone; clones share all.
 #[derive(Clone)]
 pub struct Sandbox(Arc<Inner>);
 
@@ -26,7 +26,7 @@ struct Inner {
 }
 
 impl Sandbox {
-    /// A tenant without users, a Stripe account without customers, a Mailchimp list without members.
+    /// A tenant without users, and vendors who have never heard of anybody.
     pub fn new(settings: SandboxSettings, clock: Clock) -> Self {
         Self(Arc::new(Inner {
             world: Mutex::new(World::new(settings)),

@@ -1,13 +1,14 @@
 //! What the sandbox is told: who the tenant is, who may call, and how slow, late and strict everything is.
 
-use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
+use std::{collections::BTreeSet, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use secrecy::SecretString;
 use uuid::Uuid;
 
 use crate::{
     App, AuditLatency, CUSTOM_DOMAIN, Judged, MAILCHIMP_KEY, MAILCHIMP_LIST_ID, MAILCHIMP_PERMISSION_ID,
-    MAILCHIMP_WELCOME_TAG, SIGN_UP_APP_ID, STRIPE_KEY, TENANT_DOMAIN, TENANT_ID, apps,
+    MAILCHIMP_WELCOME_TAG, SIGN_UP_APP_ID, SalesforceSettings, StripeSettings, TENANT_DOMAIN, TENANT_ID,
+    apps,
 };
 
 /// Settings of a [`crate::Sandbox`]. The default is a tenant on a usual day, with vendors in good health.
@@ -43,6 +44,10 @@ pub struct SandboxSettings {
     pub stripe: StripeSettings,
     /// Mailchimp.
     pub mailchimp: MailchimpSettings,
+    /// Salesforce.
+    pub salesforce: SalesforceSettings,
+    /// The SQLite file that the consumer writes to, if it is one. Else the rows are those that came over HTTP.
+    pub sql_database: Option<PathBuf>,
     /// How long any call takes.
     pub answer_time: RangeInclusive<Duration>,
 }
@@ -65,6 +70,8 @@ impl Default for SandboxSettings {
             directory_writes: (3_000, Duration::from_secs(150)),
             stripe: StripeSettings::default(),
             mailchimp: MailchimpSettings::default(),
+            salesforce: SalesforceSettings::default(),
+            sql_database: None,
             answer_time: Duration::from_millis(2)..=Duration::from_millis(30),
         }
     }
@@ -90,31 +97,6 @@ impl Default for AuditSettings {
             page_size: 50,
             requests: (5, Duration::from_secs(10)),
             retention: Duration::from_secs(30 * 24 * 3600),
-        }
-    }
-}
-
-/// How Stripe behaves.
-#[derive(Clone, Debug)]
-pub struct StripeSettings {
-    /// The accepted secret keys, all of one account.
-    pub keys: Vec<SecretString>,
-    /// How far search is behind. A minute, in an outage an hour.
-    pub search_lag: Duration,
-    /// Reads, and as many writes, a second: 25 in real test mode, 100 live.
-    pub per_second: u32,
-    /// Whether a refusal of the parameters is stored under the idempotency key. Stripe's documentation says
-    /// that it is not; which checks it means, it does not say.
-    pub stores_refusals: bool,
-}
-
-impl Default for StripeSettings {
-    fn default() -> Self {
-        Self {
-            keys: vec![STRIPE_KEY.into()],
-            search_lag: Duration::from_secs(60),
-            per_second: 100,
-            stores_refusals: false,
         }
     }
 }

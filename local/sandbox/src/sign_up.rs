@@ -7,10 +7,11 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
-    Identity, Past, Person,
+    Identity, Past, Person, SalesforcePast,
     entra::{User, entries},
     latency::between,
     role::Role,
+    stripe,
     world::{World, random_uuid},
 };
 
@@ -52,6 +53,8 @@ pub struct NewSignUp {
     pub user_principal_name: Option<String>,
     /// What Mailchimp knows of the address already.
     pub mailchimp: Option<Past>,
+    /// What stands in the way of a Salesforce record.
+    pub salesforce: SalesforcePast,
     /// Gives them an address that Stripe refuses.
     pub refused_email: bool,
     /// When; now if left out. In the time to come, nothing shows until then.
@@ -77,6 +80,8 @@ pub struct Crowd {
     pub refused_by_mailchimp: usize,
     /// How many of them agree to mail, are on the list already, and have unsubscribed.
     pub unsubscribed: usize,
+    /// How many of them Salesforce refuses, for one reason or another.
+    pub refused_by_salesforce: usize,
     /// How many others appear in the log, who must not be welcomed. They come on top.
     pub bystanders: usize,
     /// How many sign up and are deleted within minutes. They come on top.
@@ -92,6 +97,7 @@ impl Crowd {
             refused_email: false,
             refused_by_mailchimp: 0,
             unsubscribed: 0,
+            refused_by_salesforce: 0,
             bystanders: count.div_ceil(5),
             short_lived: count / 20,
         }
@@ -124,14 +130,15 @@ const SHORT_LIFE: Duration = Duration::from_secs(600);
 pub(crate) fn generate(world: &mut World, crowd: &Crowd, now: OffsetDateTime) -> Vec<Uuid> {
     let refused = crowd.refused_email.then(|| world.fate.usize(0..crowd.count.max(1)));
     let pasts = pasts(world, crowd, refused);
+    let at_salesforce = at_salesforce(world, crowd, refused);
     let customers = (0..crowd.count).map(|i| {
         let at = now + crowd.over.mul_f64(i as f64 / crowd.count as f64);
         let (refused_email, mailchimp) = (refused == Some(i), pasts.get(&i).copied());
         // Mailchimp would refuse what Stripe refuses: so that there is one refusal, this one doesn't want mail.
         let marketing_consent = mailchimp.map(|_| true).or(refused_email.then_some(false));
-        let who =
-            NewSignUp { at: Some(at), refused_email, mailchimp, marketing_consent, ..NewSignUp::default() };
-        enter(world, who, now)
+        let salesforce = at_salesforce.get(&i).copied().unwrap_or_default();
+        let who = NewSignUp { at: Some(at), refused_email, mailchimp, salesforce, ..NewSignUp::default() };
+        enter(world, NewSignUp { marketing_consent, ..who }, now)
     });
     let customers = customers.collect();
     for i in 0..crowd.bystanders {
@@ -161,6 +168,16 @@ fn pasts(world: &mut World, crowd: &Crowd, refused: Option<usize>) -> BTreeMap<u
     chosen.into_iter().enumerate().map(past).collect()
 }
 
+/// Whom of the crowd Salesforce refuses. The one whom Stripe refuses is not among them either.
+fn at_salesforce(
+    world: &mut World,
+    crowd: &Crowd,
+    refused: Option<usize>,
+) -> BTreeMap<usize, SalesforcePast> {
+    let most = crowd.refused_by_salesforce;
+    world.population.refused_by_salesforce(crowd.count, refused, most).into_iter().collect()
+}
+
 fn some_time(world: &mut World, crowd: &Crowd, now: OffsetDateTime) -> OffsetDateTime {
     now + between(&mut world.fate, &(Duration::ZERO..=crowd.over))
 }
@@ -182,6 +199,7 @@ pub(crate) fn enter(world: &mut World, who: NewSignUp, now: OffsetDateTime) -> U
     if let Some(past) = who.mailchimp {
         world.mailchimp.remember(&person.email, past, now);
     }
+    stripe::remember(world, id, who.kind, &person, at);
     let role = Role::new(world, &who, person, at, visible_at.unwrap_or(at));
     world.roles.insert(id, role);
     id
@@ -205,6 +223,7 @@ fn person(world: &mut World, who: &NewSignUp) -> Person {
     person.marketing_consent = who.marketing_consent.or(person.marketing_consent);
     person.company_type = who.company_type.clone().or(person.company_type);
     person.principal_name.clone_from(&who.user_principal_name);
+    person.salesforce = who.salesforce;
     if let Some(issuer) = who.identity_provider.clone() {
         person.identity = Identity::Federated { issuer };
     }

@@ -5,16 +5,19 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use crate::{
-    Call, Misuse, SandboxSettings, entra::Tenant, faults::FaultBox, mailchimp::Members, people::Population,
-    role::Role, stripe::Account,
+    Call, Misuse, SandboxSettings, database::Table, entra::Tenant, faults::FaultBox, mailchimp::Members,
+    people::Population, role::Role, salesforce::Org, stripe::Accounts, webhook::Inbox,
 };
 
 /// The state behind all stand-ins.
 pub(crate) struct World {
     pub(crate) settings: SandboxSettings,
     pub(crate) tenant: Tenant,
-    pub(crate) stripe: Account,
+    pub(crate) stripe: Accounts,
     pub(crate) mailchimp: Members,
+    pub(crate) salesforce: Org,
+    pub(crate) database: Table,
+    pub(crate) webhook: Inbox,
     pub(crate) faults: FaultBox,
     /// Whoever was made a user, and why: what the ledger judges by.
     pub(crate) roles: BTreeMap<Uuid, Role>,
@@ -34,14 +37,18 @@ impl World {
     pub(crate) fn new(settings: SandboxSettings) -> Self {
         let mut seeds = fastrand::Rng::with_seed(settings.seed);
         // In this order, so that a seed makes the people that it has always made; what is new comes last.
-        let (people, fate, chance, traits) = (seeds.fork(), seeds.fork(), seeds.fork(), seeds.fork());
+        let (people, fate, chance) = (seeds.fork(), seeds.fork(), seeds.fork());
+        let (traits, pasts) = (seeds.fork(), seeds.fork());
         Self {
             tenant: Tenant::new(&settings),
-            stripe: Account::new(&settings.stripe),
+            stripe: Accounts::new(&settings.stripe),
             mailchimp: Members::default(),
+            salesforce: Org::default(),
+            database: Table::default(),
+            webhook: Inbox::default(),
             faults: FaultBox::default(),
             roles: BTreeMap::new(),
-            population: Population::new(people, traits),
+            population: Population::new(people, traits, pasts),
             fate,
             chance,
             calls: BTreeMap::new(),

@@ -10,12 +10,15 @@ use md5::{Digest, Md5};
 use serde_json::{Value, json};
 use support::{Edge, prompt};
 use usher_sandbox::{
-    BUSINESS_GROUP_ID, CONTROL_URL, CUSTOM_DOMAIN, Crowd, Effect, EmailExpected, Expected, GOOGLE_GROUP_ID,
-    GRAPH_URL, Judged, Kind, MAILCHIMP_WELCOME_TAG, MEMBERS_GROUP_ID, MemberStatus, NewSignUp,
-    PORTAL_RESOURCE_ID, PORTAL_ROLE_ID, RULES, SIGN_UP_APP_ID, UpnExpected, Verdict, company_type_attribute,
-    stripe_customer_id_attribute,
+    BUSINESS_GROUP_ID, CONTROL_URL, CUSTOM_DOMAIN, CrmExpected, Crowd, Effect, EmailExpected, Expected,
+    GOOGLE_GROUP_ID, GRAPH_URL, Judged, Kind, MAILCHIMP_WELCOME_TAG, MEMBERS_GROUP_ID, MemberStatus,
+    NewSignUp, PORTAL_RESOURCE_ID, PORTAL_ROLE_ID, RULES, SIGN_UP_APP_ID, SalesforcePast, UpnExpected,
+    Verdict, company_type_attribute, stripe_customer_id_attribute,
 };
 use uuid::Uuid;
+
+/// Those whose effects are brought about here by hand.
+const FOUR: [Judged; 4] = [Judged::Billing, Judged::Email, Judged::Birthrights, Judged::Upn];
 
 fn judging(consumers: impl IntoIterator<Item = Judged>) -> Edge {
     let mut settings = prompt();
@@ -72,9 +75,9 @@ impl support::Edge {
 
 #[tokio::test(start_paused = true)]
 async fn a_line_is_exact_once_all_who_run_have_done_their_part() {
-    let edge = judging(Judged::ALL);
+    let edge = judging(FOUR);
     let user = edge.sandbox.sign_up(ada());
-    let pending = |line: &Effect| Judged::ALL.map(|consumer| line.verdict_of(consumer) == Verdict::Pending);
+    let pending = |line: &Effect| FOUR.map(|consumer| line.verdict_of(consumer) == Verdict::Pending);
     assert_eq!(pending(&edge.effect(user)), [true; 4]);
 
     edge.bill(user).await;
@@ -194,7 +197,12 @@ async fn of_a_user_who_is_gone_nothing_more_is_expected() {
 #[tokio::test(start_paused = true)]
 async fn a_crowd_has_as_many_of_each_kind_as_ordered() {
     let edge = judging(Judged::ALL);
-    let crowd = Crowd { refused_by_mailchimp: 3, unsubscribed: 2, ..Crowd::of(25).with_refused_email() };
+    let crowd = Crowd {
+        refused_by_mailchimp: 3,
+        unsubscribed: 2,
+        refused_by_salesforce: 4,
+        ..Crowd::of(25).with_refused_email()
+    };
     let ids = edge.sandbox.generate(&crowd);
     let effects = edge.sandbox.effects();
     let lines: Vec<_> = ids.iter().map(|id| effects.of(*id).unwrap()).collect();
@@ -202,11 +210,31 @@ async fn a_crowd_has_as_many_of_each_kind_as_ordered() {
     assert_eq!((count(EmailExpected::Refused), count(EmailExpected::Unsubscribed)), (3, 2));
     let refused = lines.iter().find(|line| line.expected == Expected::Refused).unwrap();
     assert_eq!(refused.email.expected, EmailExpected::NoConsent);
+    let by_salesforce = lines
+        .iter()
+        .filter(|line| matches!(line.crm.expected, CrmExpected::Refused | CrmExpected::Ambiguous));
+    assert_eq!(by_salesforce.count(), 4);
+    assert_eq!(refused.crm.expected, CrmExpected::One);
 
     let usual = judging(Judged::ALL);
     usual.sandbox.generate(&Crowd::of(200).with_refused_email());
     let effects = usual.sandbox.effects();
     assert!(effects.sign_ups.iter().all(|line| line.email.expected != EmailExpected::Refused));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_seed_makes_the_same_people_whoever_is_refused_by_salesforce_or_known_to_stripe() {
+    let people = |refused_by_salesforce, existing| {
+        let mut settings = prompt();
+        settings.stripe.existing = existing;
+        let edge = Edge::new(settings);
+        edge.sandbox.generate(&Crowd { refused_by_salesforce, ..Crowd::of(40) });
+        let mut people = edge.sandbox.people();
+        people.iter_mut().for_each(|person| person.salesforce = SalesforcePast::None);
+        people
+    };
+    let usual = people(0, 0.0);
+    assert!(usual == people(7, 0.0) && usual == people(0, 0.5));
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,7 +32,10 @@ use agenda::Agenda;
 use entity::{Entity, Route};
 use queue::Queue;
 
-use crate::topology::{DeliverySpec, IntakeSpec, QueueSpec, TopicSpec, Topology};
+use crate::{
+    rules::Filter,
+    topology::{DeliverySpec, IntakeSpec, QueueSpec, TopicSpec, Topology},
+};
 
 /// The largest message taken, in bytes: that of Service Bus's standard tier.
 pub const MAX_MESSAGE_BYTES: usize = 256 << 10;
@@ -123,6 +126,13 @@ impl<P: Clone> Machine<P> {
     /// topic also with `/$DeadLetterQueue`. Case, slashes around it and a scheme and host in front don't matter.
     pub fn find(&self, address: &str) -> Option<Target> {
         self.addresses.get(&address::key(address)).copied()
+    }
+
+    /// The rules by which a queue is fed; none at all means `$Default`, which matches everything.
+    pub fn rules(&self, queue: QueueId) -> &[Filter] {
+        let entity = &self.entities[self.queue(queue).entity];
+        let route = entity.routes.iter().find(|route| route.queue == queue);
+        route.map(|route| route.rules.as_slice()).unwrap_or_default()
     }
 
     /// Every queue with its canonical name, in the order of their ids.

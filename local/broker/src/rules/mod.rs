@@ -35,15 +35,26 @@ pub enum Filter {
 
 /// An expression in Service Bus's subset of SQL-92, parsed.
 #[derive(Clone, Debug, PartialEq)]
-pub struct SqlFilter(Expression);
+pub struct SqlFilter {
+    expression: Expression,
+    text: String,
+}
+
+impl SqlFilter {
+    /// The expression as it was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
 
 impl Filter {
     /// Parses a SQL filter.
     ///
     /// # Errors
     /// [`SqlError`] says what is wrong and at which character.
-    pub fn sql(expression: &str) -> Result<Self, SqlError> {
-        parser::parse(expression).map(SqlFilter).map(Self::Sql)
+    pub fn sql(text: &str) -> Result<Self, SqlError> {
+        let expression = parser::parse(text)?;
+        Ok(Self::Sql(SqlFilter { expression, text: text.to_owned() }))
     }
 
     /// Whether the message is wanted. An expression that comes out as unknown does not match.
@@ -52,7 +63,7 @@ impl Filter {
             Self::Everything => true,
             Self::Nothing => false,
             Self::Correlation(filter) => filter.matches(message),
-            Self::Sql(SqlFilter(expression)) => expression.truth(message) == Some(true),
+            Self::Sql(SqlFilter { expression, .. }) => expression.truth(message) == Some(true),
         }
     }
 }

@@ -29,7 +29,7 @@ fn message() -> Facets {
 /// Evaluates in all three values, which `matches` does not show.
 fn truth(expression: &str) -> Option<bool> {
     match Filter::sql(expression) {
-        Ok(Filter::Sql(SqlFilter(parsed))) => parsed.truth(&message()),
+        Ok(Filter::Sql(SqlFilter { expression: parsed, .. })) => parsed.truth(&message()),
         other => panic!("{expression}: {other:?}"),
     }
 }

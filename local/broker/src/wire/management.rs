@@ -1,4 +1,5 @@
-//! The `$management` node of an entity: locks renewed, messages settled and peeked at by request and answer.
+//! The `$management` node of an entity: locks renewed, messages settled and peeked at, rules told, by request and
+//! answer.
 
 use bytes::Bytes;
 use usher_bus::{LockToken, Settlement};
@@ -12,7 +13,7 @@ use super::{
         reader::{Malformed, Reader, Value},
         write,
     },
-    reply,
+    reply, rules,
 };
 use crate::machine::{LockLost, Machine, Millis, QueueId, Seen, SettleError, Target};
 
@@ -34,6 +35,7 @@ enum Operation {
     Renew(Vec<LockToken>),
     Settle(Vec<LockToken>, Settlement),
     Peek { from: i64, most: usize },
+    Rules,
 }
 
 /// Where an answer goes: the address in `reply-to`.
@@ -114,6 +116,8 @@ impl Operation {
                     most: most.min(MOST_PEEKED),
                 })
             }
+            // They are few: all of them, whatever `top` and `skip` say.
+            "com.microsoft:enumerate-rules" => Ok(Self::Rules),
             _ => Err(Fault::NOT_IMPLEMENTED),
         }
     }
@@ -129,6 +133,7 @@ impl Operation {
             Self::Renew(tokens) => renew(machine, queue, &tokens, now).map(Some),
             Self::Settle(tokens, how) => settle(machine, queue, &tokens, &how, now).map(Some),
             Self::Peek { from, most } => peek(&machine.peek(queue, from, most, now)),
+            Self::Rules => Ok(Some(rules::told(machine.rules(queue)))),
         }
     }
 }

@@ -13,6 +13,7 @@ mod link;
 mod management;
 mod peer;
 mod reply;
+mod rules;
 mod sas;
 mod server;
 mod session;

@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::{Crowd, FaultKind, FaultPlan, Kind, NewSignUp, Past, Sandbox, Target, Vendor, sign_up::LONGEST};
+use crate::{
+    Crowd, FaultKind, FaultPlan, Kind, NewSignUp, Past, SalesforcePast, Sandbox, Target, Vendor,
+    sign_up::LONGEST,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,6 +90,8 @@ pub(super) struct SignUp {
     user_principal_name: Option<String>,
     mailchimp: Option<Past>,
     #[serde(default)]
+    salesforce: SalesforcePast,
+    #[serde(default)]
     refused_email: bool,
     audit_latency_ms: Option<Millis>,
     replication_lag_ms: Option<Millis>,
@@ -104,6 +109,8 @@ pub(super) struct SignUps {
     refused_by_mailchimp: usize,
     #[serde(default)]
     unsubscribed: usize,
+    #[serde(default)]
+    refused_by_salesforce: usize,
     bystanders: Option<usize>,
     short_lived: Option<usize>,
 }
@@ -128,6 +135,7 @@ impl From<SignUp> for NewSignUp {
             company_type: order.company_type,
             user_principal_name: order.user_principal_name,
             mailchimp: order.mailchimp,
+            salesforce: order.salesforce,
             refused_email: order.refused_email,
             at: None,
             audit_latency: order.audit_latency_ms.map(|Millis(time)| time),
@@ -144,6 +152,7 @@ impl From<SignUps> for Crowd {
             refused_email: order.refused_email,
             refused_by_mailchimp: order.refused_by_mailchimp,
             unsubscribed: order.unsubscribed,
+            refused_by_salesforce: order.refused_by_salesforce,
             bystanders: order.bystanders.unwrap_or(usual.bystanders),
             short_lived: order.short_lived.unwrap_or(usual.short_lived),
             ..usual

@@ -56,6 +56,8 @@ impl Filter {
         let mut parser = Parser { tokens: tokens(text)?, at: 0 };
         let mut conditions = Vec::new();
         parser.conjunction(&mut conditions)?;
+        // Times first: they are the cheapest to compare, and in a long log they spare most entries the rest.
+        conditions.sort_by_key(|condition| !matches!(condition, Condition::At(..)));
         match parser.next() {
             None => Ok(Self(conditions)),
             Some(token) => Err(format!("Syntax error at '{}' in the filter.", token.shown())),

@@ -3,11 +3,14 @@
 mod app_roles;
 mod audit;
 mod batch;
+mod created;
 mod directory;
 pub(crate) mod entries;
+mod extensions;
 mod filter;
 pub(crate) mod graph;
 mod groups;
+mod holdings;
 mod operation;
 mod pages;
 mod patch;
@@ -85,11 +88,18 @@ pub(crate) fn graph_router(sandbox: &Sandbox) -> Router {
     let read = |call| gated(sandbox, call, get(operation::single));
     let add = |call| gated(sandbox, call, post(operation::single));
     let user = read(Call::GetUser).merge(gated(sandbox, Call::PatchUser, patch(operation::single)));
+    let roles = read(Call::ListAppRoles).merge(add(Call::AssignAppRole));
     Router::new()
         .route("/v1.0/auditLogs/directoryAudits", gated(sandbox, Call::ListAudits, get(audit::list)))
         .route("/v1.0/users", gated(sandbox, Call::ListUsers, get(users::list)))
         .route("/v1.0/users/{id}", user)
-        .route("/v1.0/users/{id}/appRoleAssignments", add(Call::AssignAppRole))
+        .route("/v1.0/users/{id}/appRoleAssignments", roles)
+        .route("/v1.0/users/{id}/checkMemberGroups", add(Call::CheckGroups))
+        .route("/v1.0/users/{id}/extensions", add(Call::SetOpenExtension))
+        .route(
+            "/v1.0/users/{id}/extensions/{name}",
+            gated(sandbox, Call::SetOpenExtension, patch(operation::single)),
+        )
         .route("/v1.0/groups/{id}", read(Call::GetGroup))
         .route("/v1.0/groups/{id}/members/$ref", add(Call::AddMember))
         .route("/v1.0/servicePrincipals/{id}", read(Call::GetServicePrincipal))

@@ -5,9 +5,9 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::{
-    app_roles,
+    app_roles, extensions,
     graph::{Caller, Refused, json_body, settle},
-    groups,
+    groups, holdings,
     patch::patch_user,
     users,
     writes::Writer,
@@ -19,6 +19,8 @@ use crate::{Answer, Call, Sandbox, gate::Arrival, world::World};
 pub(super) struct Operation<'p> {
     pub(super) call: Call,
     id: &'p str,
+    /// What of the object, where it has a name of its own.
+    item: Option<&'p str>,
 }
 
 impl<'p> Operation<'p> {
@@ -29,12 +31,17 @@ impl<'p> Operation<'p> {
             ("GET", ["users", id]) => (Call::GetUser, id),
             ("PATCH", ["users", id]) => (Call::PatchUser, id),
             ("POST", ["users", id, "appRoleAssignments"]) => (Call::AssignAppRole, id),
+            ("GET", ["users", id, "appRoleAssignments"]) => (Call::ListAppRoles, id),
+            ("POST", ["users", id, "checkMemberGroups"]) => (Call::CheckGroups, id),
+            ("POST", ["users", id, "extensions"]) => (Call::SetOpenExtension, id),
+            ("PATCH", ["users", id, "extensions", _]) => (Call::SetOpenExtension, id),
             ("GET", ["groups", id]) => (Call::GetGroup, id),
             ("POST", ["groups", id, "members", "$ref"]) => (Call::AddMember, id),
             ("GET", ["servicePrincipals", id]) => (Call::GetServicePrincipal, id),
             _ => return None,
         };
-        Some(Self { call, id: *id })
+        let item = segments.get(3).copied().filter(|_| call == Call::SetOpenExtension);
+        Some(Self { call, id: *id, item })
     }
 
     pub(super) fn run(
@@ -45,11 +52,14 @@ impl<'p> Operation<'p> {
         body: impl FnOnce() -> Result<Value, Refused>,
         now: OffsetDateTime,
     ) -> Result<Answer, Refused> {
-        let Self { call, id } = self;
+        let Self { call, id, item } = self;
         match call {
             Call::PatchUser => patch_user(world, writer, id, &body()?, now),
             Call::AssignAppRole => app_roles::assign(world, writer, id, &body()?, now),
             Call::AddMember => groups::add_member(world, writer, id, &body()?, now),
+            Call::CheckGroups => holdings::groups(world, writer.caller, id, &body()?, now),
+            Call::ListAppRoles => holdings::app_roles(world, writer.caller, id, query, now),
+            Call::SetOpenExtension => extensions::set(world, writer, id, item, &body()?, now),
             Call::GetGroup => groups::show(world, writer.caller, id, query),
             Call::GetServicePrincipal => app_roles::show(world, writer.caller, id, query),
             _ => users::read(world, writer.caller, id, query, now),

@@ -10,14 +10,15 @@ use axum::{
     extract::{Path, State},
     http::{HeaderMap, StatusCode},
 };
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use secrecy::ExposeSecret;
-use serde_json::json;
+use serde_json::{Value, json};
 use time::{OffsetDateTime, macros::format_description};
 use url::form_urlencoded;
 use uuid::Uuid;
 
 use crate::{
-    Answer, Sandbox, TENANT_DOMAIN,
+    Answer, Permission, Sandbox, TENANT_DOMAIN,
     world::{World, random_uuid},
 };
 
@@ -180,8 +181,12 @@ fn check_scope(scope: &str) -> Result<(), Denied> {
 }
 
 fn hand_out(world: &mut World, client: Uuid, now: OffsetDateTime) -> Answer {
-    let chance = &mut world.chance;
-    let token = format!("opaque.{:032x}{:032x}", chance.u128(..), chance.u128(..));
+    let signature = format!("{:032x}{:032x}", world.chance.u128(..), world.chance.u128(..));
+    let token = format!(
+        "{}.{}.{signature}",
+        part(&json!({"typ": "JWT", "alg": "RS256"})),
+        claims(world, client, now)
+    );
     world.tenant.tokens.retain(|_, token| token.expires_at > now);
     world.tenant.tokens.insert(token.clone(), Token { client, expires_at: now + LIFETIME });
     Answer::ok(json!({
@@ -191,6 +196,39 @@ fn hand_out(world: &mut World, client: Uuid, now: OffsetDateTime) -> Answer {
         "access_token": token,
     }))
     .with("cache-control", "no-store, no-cache")
+}
+
+/// What the token says of itself: to Graph a matter of trust, to the app the only place where it can read its rights.
+fn claims(world: &World, client: Uuid, now: OffsetDateTime) -> String {
+    let app = world.settings.apps.iter().find(|app| app.id == client);
+    let roles: Vec<_> = app.iter().flat_map(|app| &app.permissions).map(|held| role(*held)).collect();
+    part(&json!({
+        "aud": "https://graph.microsoft.com",
+        "iss": format!("https://sts.windows.net/{}/", world.settings.tenant_id),
+        "exp": (now + LIFETIME).unix_timestamp(),
+        "appid": client,
+        "idtyp": "app",
+        "roles": roles,
+        "tid": world.settings.tenant_id,
+    }))
+}
+
+fn part(json: &Value) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(json.to_string())
+}
+
+/// A permission as tokens name it.
+const fn role(permission: Permission) -> &'static str {
+    match permission {
+        Permission::AuditLogRead => "AuditLog.Read.All",
+        Permission::UserRead => "User.Read.All",
+        Permission::UserReadWrite => "User.ReadWrite.All",
+        Permission::GroupMemberRead => "GroupMember.Read.All",
+        Permission::GroupMemberReadWrite => "GroupMember.ReadWrite.All",
+        Permission::ApplicationRead => "Application.Read.All",
+        Permission::AppRoleAssignmentReadWrite => "AppRoleAssignment.ReadWrite.All",
+        Permission::RoleManagementReadWrite => "RoleManagement.ReadWrite.Directory",
+    }
 }
 
 fn timestamp(now: OffsetDateTime) -> String {

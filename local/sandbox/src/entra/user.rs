@@ -1,5 +1,7 @@
 //! A user of the tenant, and how it looks from replicas that are behind.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, macros::format_description};
 use uuid::Uuid;
@@ -16,6 +18,8 @@ pub(crate) struct User {
     pub(crate) readable_at: OffsetDateTime,
     pub(crate) deleted_at: Option<OffsetDateTime>,
     pub(crate) properties: Map<String, Value>,
+    /// Open extensions, by name.
+    pub(crate) open_extensions: BTreeMap<String, Map<String, Value>>,
     /// How often a write gave the Stripe attribute another value.
     pub(crate) stripe_id_changes: u32,
     /// How often a write gave the user principal name another value.
@@ -47,6 +51,7 @@ impl User {
             readable_at: at,
             deleted_at: None,
             properties,
+            open_extensions: BTreeMap::new(),
             stripe_id_changes: 0,
             upn_changes: 0,
             earlier: Vec::new(),

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
+    User, created,
     graph::{Caller, Refused, base_url, query_options, settle},
     pages::{top, without_skiptoken},
     schema,
@@ -83,13 +84,14 @@ fn page(
     now: OffsetDateTime,
 ) -> Result<Answer, Refused> {
     caller.needs(world, &READERS)?;
-    let options = query_options(query, &["$select", "$top", "$skiptoken"])?;
+    let options = query_options(query, &["$select", "$top", "$filter", "$skiptoken"])?;
     let option = |name| options.get(name).map(String::as_str);
     let selected = selected(&world.settings, option("$select"))?;
     let size = top(option("$top"), TOP_MAX)?.unwrap_or(TOP).min(world.settings.user_page_size);
+    let since = option("$filter").map(created::since).transpose()?;
     let first_query = without_skiptoken(query);
     let after = option("$skiptoken").map(|token| world.tenant.user_pages.resume(token, &first_query));
-    let (value, next) = users_after(world, after.transpose()?, size, &selected, now);
+    let (value, next) = users_after(world, after.transpose()?, since, size, &selected, now);
     let mut body =
         json!({"@odata.context": "https://graph.microsoft.com/v1.0/$metadata#users", "value": value});
     if let Some(last) = next {
@@ -104,12 +106,14 @@ fn page(
 fn users_after(
     world: &mut World,
     after: Option<Uuid>,
+    since: Option<OffsetDateTime>,
     size: usize,
     selected: &[&str],
     now: OffsetDateTime,
 ) -> (Vec<Value>, Option<Uuid>) {
     let World { tenant, chance, .. } = world;
-    let mut users = tenant.directory.after(after, now);
+    let is_wanted = |user: &&User| since.is_none_or(|since| created::is_since(user, since));
+    let mut users = tenant.directory.after(after, now).filter(is_wanted);
     let (mut value, mut last) = (Vec::new(), None);
     for user in users.by_ref().take(size) {
         value.push(Value::Object(shown(user.shown(chance, now), selected)));

@@ -5,8 +5,17 @@ use std::collections::BTreeMap;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{BirthrightsEffect, Effect, Effects, EmailEffect, Judged, Totals, UpnEffect, Verdict, billing};
-use crate::{mailchimp::Member, role::Role, stripe_customer_id_attribute, world::World};
+use super::{
+    BirthrightsEffect, CrmEffect, Effect, Effects, EmailEffect, Judged, SqlEffect, Totals, UpnEffect,
+    Verdict, WebhookEffect, billing,
+};
+use crate::{
+    database::{self, Row},
+    mailchimp::Member,
+    role::Role,
+    stripe_customer_id_attribute,
+    world::World,
+};
 
 /// What exists at destinations that know nothing of the directory.
 struct Found<'w> {
@@ -14,6 +23,8 @@ struct Found<'w> {
     customers: BTreeMap<Uuid, Vec<String>>,
     /// Mailchimp's members, by address in lower case.
     members: BTreeMap<String, &'w Member>,
+    /// The table's rows, by the user's id as it stands there.
+    rows: BTreeMap<String, Vec<Row>>,
     totals: Totals,
 }
 
@@ -50,7 +61,18 @@ fn find(world: &World) -> Found<'_> {
     }
     let members: BTreeMap<_, _> = world.mailchimp.all().collect();
     totals.members = members.len();
-    Found { customers, members, totals }
+    let rows = database::rows(world);
+    let rows_of_each = rows.iter().flat_map(|(id, rows)| rows.iter().map(move |_| id.as_str()));
+    totals.unknown_rows = unknown(world, rows_of_each);
+    totals.unknown_records = unknown(world, world.salesforce.external_ids());
+    totals.unknown_deliveries = unknown(world, world.webhook.users());
+    Found { customers, members, rows, totals }
+}
+
+/// How many of these ids are no user's.
+fn unknown<'a>(world: &World, ids: impl Iterator<Item = &'a str>) -> usize {
+    let is_known = |id: &str| id.parse::<Uuid>().is_ok_and(|id| world.roles.contains_key(&id));
+    ids.filter(|id| !is_known(id)).count()
 }
 
 fn known_members(world: &World) -> usize {
@@ -66,20 +88,24 @@ fn line(world: &World, user_id: Uuid, role: &Role, found: &mut Found<'_>, now: O
     let customers = found.customers.remove(&user_id).unwrap_or_default();
     let members: Vec<_> =
         role.addresses().iter().filter_map(|address| found.members.get(address).copied()).collect();
+    let rows = found.rows.remove(&user_id.to_string()).unwrap_or_default();
     let line = Effect {
         user_id,
         kind: role.kind,
         signed_up_at: role.signed_up_at,
         visible_at: role.visible_at,
         deleted,
-        expected: role.expected,
-        billing: billing::verdict(role.expected, &customers, customer_id.as_ref(), writes),
+        expected: billing::expected(world, user_id, role),
+        billing: billing::judge(world, user_id, role, user, &customers),
         customers,
         customer_id,
         writes,
         email: EmailEffect::new(role.email, &members, deleted),
         birthrights: BirthrightsEffect::new(world, user_id, role, deleted),
         upn: UpnEffect::new(role, user, deleted),
+        crm: CrmEffect::new(world, user_id, role, deleted),
+        sql: SqlEffect::new(role, &rows, deleted),
+        webhook: WebhookEffect::new(world, user_id, role, deleted),
         verdict: Verdict::Exact,
         address: None,
         display_name: None,

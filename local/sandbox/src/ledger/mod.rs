@@ -2,11 +2,14 @@
 
 mod billing;
 mod birthrights;
+mod crm;
 mod email;
 mod lines;
+mod sql;
 mod totals;
 mod upn;
 mod verdict;
+mod webhook;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -15,11 +18,14 @@ use uuid::Uuid;
 use crate::Kind;
 pub use billing::Expected;
 pub use birthrights::{AppRole, BirthrightsEffect, Grants};
+pub use crm::{CrmEffect, CrmExpected};
 pub use email::{EmailEffect, EmailExpected};
 pub(crate) use lines::effects;
+pub use sql::{SqlEffect, SqlExpected};
 pub use totals::Totals;
 pub use upn::{UpnEffect, UpnExpected};
 pub use verdict::{Misuse, Verdict};
+pub use webhook::{WebhookEffect, WebhookExpected};
 
 /// A consumer whose effects the ledger judges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -33,11 +39,18 @@ pub enum Judged {
     Birthrights,
     /// The user principal name and the name as shown.
     Upn,
+    /// Salesforce's record.
+    Crm,
+    /// The row in the table.
+    Sql,
+    /// What the webhook's receiver has seen.
+    Webhook,
 }
 
 impl Judged {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Billing, Self::Email, Self::Birthrights, Self::Upn];
+    pub const ALL: [Self; 7] =
+        [Self::Billing, Self::Email, Self::Birthrights, Self::Upn, Self::Crm, Self::Sql, Self::Webhook];
 
     /// Its name.
     pub const fn name(self) -> &'static str {
@@ -46,6 +59,9 @@ impl Judged {
             Self::Email => "email",
             Self::Birthrights => "birthrights",
             Self::Upn => "upn",
+            Self::Crm => "crm",
+            Self::Sql => "sql",
+            Self::Webhook => "webhook",
         }
     }
 }
@@ -81,6 +97,12 @@ pub struct Effect {
     pub birthrights: BirthrightsEffect,
     /// What came of it in the user principal name.
     pub upn: UpnEffect,
+    /// What came of it in Salesforce.
+    pub crm: CrmEffect,
+    /// What came of it in the table.
+    pub sql: SqlEffect,
+    /// What came of it at the webhook's receiver.
+    pub webhook: WebhookEffect,
     /// The worst verdict of the consumers that run.
     pub verdict: Verdict,
     /// The address, if personal data was asked for.
@@ -102,6 +124,9 @@ impl Effect {
             Judged::Email => self.email.verdict,
             Judged::Birthrights => self.birthrights.verdict,
             Judged::Upn => self.upn.verdict,
+            Judged::Crm => self.crm.verdict,
+            Judged::Sql => self.sql.verdict,
+            Judged::Webhook => self.webhook.verdict,
         }
     }
 }
@@ -118,8 +143,9 @@ pub struct Effects {
 impl Effects {
     /// Whether everything is as it should be in the end.
     pub fn all_exact(&self) -> bool {
-        let Totals { exact, strangers, unknown_members, misuses, .. } = &self.totals;
-        *exact == self.sign_ups.len() && strangers + unknown_members == 0 && misuses.is_empty()
+        self.totals.exact == self.sign_ups.len()
+            && self.totals.of_nobody() == 0
+            && self.totals.misuses.is_empty()
     }
 
     /// The lines that are wrong, and not merely unfinished.

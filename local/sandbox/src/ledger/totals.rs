@@ -27,6 +27,15 @@ pub struct Totals {
     pub members: usize,
     /// Those of them whose address is nobody's here.
     pub unknown_members: usize,
+    /// Salesforce records whose external id is nobody's here.
+    #[serde(default)]
+    pub unknown_records: usize,
+    /// Rows of the table that are nobody's here.
+    #[serde(default)]
+    pub unknown_rows: usize,
+    /// Deliveries to the webhook that are about nobody here.
+    #[serde(default)]
+    pub unknown_deliveries: usize,
     /// What Usher must never do, and how often it did.
     #[serde(default)]
     pub misuses: BTreeMap<Misuse, u64>,
@@ -37,6 +46,15 @@ pub struct Totals {
 }
 
 impl Totals {
+    /// How much there is, over all destinations, that belongs to nobody here.
+    pub fn of_nobody(&self) -> usize {
+        self.strangers
+            + self.unknown_members
+            + self.unknown_records
+            + self.unknown_rows
+            + self.unknown_deliveries
+    }
+
     pub(super) fn add(&mut self, line: &Effect) {
         match line.expected {
             Expected::One => self.customers_expected += 1,

@@ -33,4 +33,6 @@ impl Verdict {
 pub enum Misuse {
     /// Sent Mailchimp a `status` for somebody who is on the list: it could re-subscribe somebody who has left.
     StatusOfMember,
+    /// Sent the webhook's receiver something that was not signed as it should be.
+    BadSignature,
 }

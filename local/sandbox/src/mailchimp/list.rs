@@ -59,7 +59,7 @@ fn body(world: &World) -> Value {
 }
 
 /// Top-level fields only, which is all that a probe asks for.
-fn selected(mut body: Value, options: &BTreeMap<String, String>) -> Value {
+pub(super) fn selected(mut body: Value, options: &BTreeMap<String, String>) -> Value {
     let named = |option: &str| options.get(option).map(|names| names.split(',').collect::<Vec<_>>());
     if let Some(list) = body.as_object_mut() {
         if let Some(wanted) = named("fields") {

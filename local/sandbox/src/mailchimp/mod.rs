@@ -4,6 +4,7 @@
 //! no others are made here, and refuses those that it was told to refuse.
 
 mod connections;
+mod find;
 mod list;
 mod member;
 mod members;
@@ -25,9 +26,14 @@ pub use members::Past;
 pub(crate) use problem::ordered;
 
 pub(crate) fn router(sandbox: &Sandbox) -> Router {
+    let member = gated(sandbox, Call::PutMember, put(put::put)).merge(gated(
+        sandbox,
+        Call::GetMember,
+        get(find::find),
+    ));
     Router::new()
         .route("/3.0/lists/{list}", gated(sandbox, Call::GetList, get(list::show)))
-        .route("/3.0/lists/{list}/members/{hash}", gated(sandbox, Call::PutMember, put(put::put)))
+        .route("/3.0/lists/{list}/members/{hash}", member)
         .route("/3.0/lists/{list}/members/{hash}/tags", gated(sandbox, Call::TagMember, post(tags::tag)))
         .fallback(problem::no_such_resource)
         .method_not_allowed_fallback(problem::no_such_method)

@@ -13,7 +13,7 @@ use thiserror::Error;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use crate::{Sandbox, Vendor};
+use crate::{Sandbox, Vendor, WEBHOOK_PATH};
 use listener::Port;
 
 /// Where to listen.
@@ -27,7 +27,7 @@ pub struct Addresses {
     pub ca_file: PathBuf,
 }
 
-/// Where everything listens, as base URLs without a slash at the end.
+/// Where everything listens, as URLs without a slash at the end.
 #[derive(Clone, Debug, Serialize)]
 pub struct Endpoints {
     /// `ENTRA_AUTHORITY_HOST`
@@ -38,6 +38,12 @@ pub struct Endpoints {
     pub stripe: String,
     /// `MAILCHIMP_API_BASE`
     pub mailchimp: String,
+    /// `SALESFORCE_LOGIN_URL`
+    pub salesforce: String,
+    /// The database that is called over HTTP. A consumer that writes to a file needs none.
+    pub database: String,
+    /// `WEBHOOK_URL`, whole
+    pub webhook: String,
     /// Where `/_control` and `/_effects` are.
     pub control: String,
     /// `USHER_EXTRA_CA_FILE`
@@ -92,12 +98,18 @@ impl Sandbox {
         let graph = open(following(at.plain, 1), Some(Vendor::Graph), service.graph, None)?;
         let stripe = open(following(at.plain, 2), Some(Vendor::Stripe), service.stripe, None)?;
         let mailchimp = open(following(at.plain, 3), Some(Vendor::Mailchimp), service.mailchimp, None)?;
+        let salesforce = open(following(at.plain, 4), Some(Vendor::Salesforce), service.salesforce, None)?;
+        let database = open(following(at.plain, 5), Some(Vendor::Database), service.database, None)?;
+        let webhook = open(following(at.plain, 6), Some(Vendor::Webhook), service.webhook, None)?;
         let login = open(at.tls, Some(Vendor::Login), service.login, Some(acceptor))?;
         let endpoints = Endpoints {
             login: format!("https://localhost:{}", login.port()),
             graph: format!("http://{graph}"),
             stripe: format!("http://{stripe}"),
             mailchimp: format!("http://{mailchimp}"),
+            salesforce: format!("http://{salesforce}"),
+            database: format!("http://{database}"),
+            webhook: format!("http://{webhook}{WEBHOOK_PATH}"),
             control: format!("http://{control}"),
             ca_file: at.ca_file.clone(),
         };

@@ -1,4 +1,4 @@
-//! The account's customers, as they are and as search sees them.
+//! One account's customers, as they are and as search sees them.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::{errors::Refused, fields::Fields, idempotency::Keys};
-use crate::{StripeSettings, throttle::Window};
+use crate::throttle::Window;
 
 /// The characters of Stripe's ids.
 const ID_ALPHABET: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -17,9 +17,10 @@ pub(crate) struct Account {
     /// Ids in the order of creation: lists show the newest first.
     pub(super) created: Vec<String>,
     pub(super) keys: Keys,
+    /// Whether money moves.
+    live: bool,
     reads: Window,
     writes: Window,
-    requests: u64,
 }
 
 /// A customer.
@@ -28,7 +29,10 @@ pub(crate) struct Customer {
     pub(super) id: String,
     pub(super) created: OffsetDateTime,
     pub(super) deleted: bool,
+    live: bool,
     pub(super) now: Version,
+    /// As it was before anybody signed up; `None` if it was made since.
+    was: Option<Version>,
     /// Earlier versions and this one, each with when search sees it.
     pub(super) indexed: Vec<(OffsetDateTime, Version)>,
 }
@@ -77,7 +81,7 @@ impl Customer {
             "discount": null,
             "email": text("email"),
             "invoice_prefix": self.id[4..12].to_uppercase(),
-            "livemode": false,
+            "livemode": self.live,
             "metadata": self.now.metadata,
             "name": text("name"),
             "phone": text("phone"),
@@ -88,6 +92,18 @@ impl Customer {
         })
     }
 
+    /// Whether it was there before and is as it was.
+    fn is_untouched(&self) -> bool {
+        self.was.as_ref() == Some(&self.now)
+    }
+
+    /// Whether it was there before and lacks something that it had, or has it differently.
+    pub(super) fn is_spoilt(&self) -> bool {
+        let Some(was) = &self.was else { return false };
+        let has_kept = was.metadata.iter().all(|(key, value)| self.now.metadata.get(key) == Some(value));
+        self.deleted || was.texts != self.now.texts || !has_kept
+    }
+
     /// As search sees it: behind by its lag.
     pub(super) fn as_indexed(&self, now: OffsetDateTime) -> Option<&Version> {
         let seen = self.indexed.iter().rev().find(|(at, _)| *at <= now);
@@ -96,26 +112,21 @@ impl Customer {
 }
 
 impl Account {
-    pub(crate) fn new(settings: &StripeSettings) -> Self {
-        let window = || Window::new(settings.per_second, Duration::from_secs(1));
+    pub(super) fn new(live: bool, per_second: u32) -> Self {
+        let window = || Window::new(per_second, Duration::from_secs(1));
         Self {
             customers: BTreeMap::new(),
             created: Vec::new(),
             keys: Keys::default(),
+            live,
             reads: window(),
             writes: window(),
-            requests: 0,
         }
     }
 
     pub(super) fn admit(&mut self, read: bool, now: OffsetDateTime) -> Result<(), Duration> {
         let window = if read { &mut self.reads } else { &mut self.writes };
         window.admit(now)
-    }
-
-    pub(super) fn next_request_id(&mut self) -> String {
-        self.requests += 1;
-        format!("req_{:014}", self.requests)
     }
 
     pub(super) fn create(
@@ -128,9 +139,26 @@ impl Account {
         let mut version = Version::default();
         version.apply(fields);
         let indexed = vec![(at + lag, version.clone())];
-        let customer = Customer { id: id.clone(), created: at, deleted: false, now: version, indexed };
+        let live = self.live;
+        let customer =
+            Customer { id: id.clone(), created: at, deleted: false, live, now: version, was: None, indexed };
         self.created.push(id.clone());
         self.customers.entry(id).or_insert(customer)
+    }
+
+    /// A customer who has been there for long.
+    pub(super) fn bring(&mut self, id: &str, version: Version, at: OffsetDateTime) {
+        let customer = Customer {
+            id: id.to_owned(),
+            created: at,
+            deleted: false,
+            live: self.live,
+            was: Some(version.clone()),
+            indexed: vec![(at, version.clone())],
+            now: version,
+        };
+        self.created.push(id.to_owned());
+        self.customers.insert(id.to_owned(), customer);
     }
 
     pub(super) fn update(
@@ -147,16 +175,16 @@ impl Account {
         Ok(customer)
     }
 
-    pub(crate) fn delete(&mut self, id: &str) -> bool {
+    pub(super) fn delete(&mut self, id: &str) -> bool {
         let customer = self.customers.get_mut(id);
         customer.map(|customer| customer.deleted = true).is_some()
     }
 
-    /// The customers that exist and what their metadata say, for the ledger.
-    pub(crate) fn living(&self) -> impl Iterator<Item = (&str, &BTreeMap<String, String>)> {
+    /// The customers that exist and what their metadata say, but for those that are as they were before.
+    pub(super) fn living(&self) -> impl Iterator<Item = (&str, &BTreeMap<String, String>)> {
         let customers = self.created.iter().filter_map(|id| self.customers.get(id));
         customers
-            .filter(|customer| !customer.deleted)
+            .filter(|customer| !customer.deleted && !customer.is_untouched())
             .map(|customer| (customer.id.as_str(), &customer.now.metadata))
     }
 }

@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 
 use super::{
     account::new_id,
+    accounts::Realm,
     errors::{Admitted, Refused, settle},
     fields::Fields,
     form::{Params, read_body},
@@ -19,52 +20,64 @@ use crate::{Answer, Sandbox, gate::Arrival, world::World};
 
 pub(super) async fn create(
     State(sandbox): State<Sandbox>,
-    _: Admitted,
+    Admitted(realm): Admitted,
     Extension(arrival): Extension<Arrival>,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer {
-    sandbox.with(|world, now| match read(&uri, &headers, &body, arrival) {
-        Ok(write) => once(world, write, now, |world, params| create_customer(world, params, now)),
+    sandbox.with(|world, now| match read(realm, &uri, &headers, &body, arrival) {
+        Ok(write) => once(world, write, now, |world, params| create_customer(world, realm, params, now)),
         Err(refused) => settle(world, Err(refused)),
     })
 }
 
 pub(super) async fn update(
     State(sandbox): State<Sandbox>,
-    _: Admitted,
+    Admitted(realm): Admitted,
     Extension(arrival): Extension<Arrival>,
     Path(id): Path<String>,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer {
-    sandbox.with(|world, now| match read(&uri, &headers, &body, arrival) {
-        Ok(write) => once(world, write, now, |world, params| update_customer(world, &id, params, now)),
+    sandbox.with(|world, now| match read(realm, &uri, &headers, &body, arrival) {
+        Ok(write) => once(world, write, now, |world, params| update_customer(world, realm, &id, params, now)),
         Err(refused) => settle(world, Err(refused)),
     })
 }
 
-fn read(uri: &Uri, headers: &HeaderMap, body: &[u8], arrival: Arrival) -> Result<Write, Refused> {
+fn read(
+    realm: Realm,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &[u8],
+    arrival: Arrival,
+) -> Result<Write, Refused> {
     let key = key(headers)?;
-    Ok(Write { path: uri.path().to_owned(), params: read_body(headers, body)?, key, arrival })
+    Ok(Write { realm, path: uri.path().to_owned(), params: read_body(headers, body)?, key, arrival })
 }
 
-fn create_customer(world: &mut World, params: &Params, now: OffsetDateTime) -> Result<Answer, NotExecuted> {
+fn create_customer(
+    world: &mut World,
+    realm: Realm,
+    params: &Params,
+    now: OffsetDateTime,
+) -> Result<Answer, NotExecuted> {
     let fields = Fields::parse(params).map_err(NotExecuted::Invalid)?;
     let id = new_id(&mut world.chance);
-    let customer = world.stripe.create(fields, id, now, world.settings.stripe.search_lag);
+    let customer = world.stripe.account(realm).create(fields, id, now, world.settings.stripe.search_lag);
     Ok(Answer::ok(customer.json()))
 }
 
 fn update_customer(
     world: &mut World,
+    realm: Realm,
     id: &str,
     params: &Params,
     now: OffsetDateTime,
 ) -> Result<Answer, NotExecuted> {
     let fields = Fields::parse(params).map_err(NotExecuted::Invalid)?;
-    let customer = world.stripe.update(id, fields, now, world.settings.stripe.search_lag);
+    let customer = world.stripe.account(realm).update(id, fields, now, world.settings.stripe.search_lag);
     customer.map(|customer| Answer::ok(customer.json())).map_err(NotExecuted::Failed)
 }

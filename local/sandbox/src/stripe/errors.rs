@@ -4,9 +4,9 @@ use axum::{
     extract::{FromRequestParts, State},
     http::{HeaderMap, Method, StatusCode, Uri, header, request::Parts},
 };
-use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
+use super::accounts::Realm;
 use crate::{Answer, Sandbox, world::World};
 
 /// A call that Stripe refuses.
@@ -135,33 +135,32 @@ pub(crate) fn ordered(world: &mut World, status: StatusCode) -> Answer {
     settle(world, Err(refused))
 }
 
-/// Proof that the call has a good key and is within the rate: reads and writes are counted apart.
+/// Proof that the call has a good key and is within the rate, and where the key leads: reads and writes are counted apart.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Admitted;
+pub(super) struct Admitted(pub(super) Realm);
 
 impl FromRequestParts<Sandbox> for Admitted {
     type Rejection = Answer;
 
     async fn from_request_parts(parts: &mut Parts, sandbox: &Sandbox) -> Result<Self, Answer> {
         sandbox.with(|world, now| {
-            let admitted = authenticate(world, &parts.headers).and_then(|()| {
-                world.stripe.admit(parts.method == Method::GET, now).map_err(|_| Refused::rate_limited())
+            let admitted = authenticate(world, &parts.headers).and_then(|realm| {
+                let admitted = world.stripe.account(realm).admit(parts.method == Method::GET, now);
+                admitted.map(|()| Self(realm)).map_err(|_| Refused::rate_limited())
             });
-            admitted.map(|()| Self).map_err(|refused| settle(world, Err(refused)))
+            admitted.map_err(|refused| settle(world, Err(refused)))
         })
     }
 }
 
-fn authenticate(world: &World, headers: &HeaderMap) -> Result<(), Refused> {
+fn authenticate(world: &World, headers: &HeaderMap) -> Result<Realm, Refused> {
     let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let Some(key) = value.and_then(|value| value.strip_prefix("Bearer ")) else {
         let message = "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').";
         return Err(Refused::unauthorized(message));
     };
-    if world.settings.stripe.keys.iter().any(|known| known.expose_secret() == key) {
-        return Ok(());
-    }
-    Err(Refused::unauthorized("Invalid API Key provided: sk_test_********"))
+    let realm = Realm::of_key(&world.settings.stripe, key);
+    realm.ok_or_else(|| Refused::unauthorized("Invalid API Key provided: sk_test_********"))
 }
 
 pub(super) async fn no_such_url(State(sandbox): State<Sandbox>, method: Method, uri: Uri) -> Answer {

@@ -10,6 +10,7 @@ use axum::http::HeaderMap;
 use time::OffsetDateTime;
 
 use super::{
+    accounts::Realm,
     errors::{Refused, settle},
     form::Params,
 };
@@ -34,6 +35,7 @@ struct Stored {
 
 /// A write that may carry a key.
 pub(super) struct Write {
+    pub(super) realm: Realm,
     pub(super) path: String,
     pub(super) params: Params,
     pub(super) key: Option<String>,
@@ -82,13 +84,13 @@ pub(super) fn once(
     };
     let answer = settle(world, outcome);
     if stores {
-        world.stripe.keys.store(write, answer.clone(), now);
+        world.stripe.account(write.realm).keys.store(write, answer.clone(), now);
     }
     answer
 }
 
 fn recall(world: &mut World, write: &Write, now: OffsetDateTime) -> Result<Option<Answer>, Refused> {
-    let keys = &mut world.stripe.keys.0;
+    let keys = &mut world.stripe.account(write.realm).keys.0;
     let Some(key) = &write.key else { return Ok(None) };
     let Some(stored) = keys.get(key).filter(|stored| stored.stored_at + KEPT > now) else { return Ok(None) };
     if stored.done_at > now {

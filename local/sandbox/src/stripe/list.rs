@@ -12,22 +12,26 @@ use crate::{Answer, Sandbox};
 
 pub(super) async fn retrieve(
     State(sandbox): State<Sandbox>,
-    _: Admitted,
+    Admitted(realm): Admitted,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Answer {
     sandbox.with(|world, _| {
         let customer = read_query(query.as_deref()).and_then(|params| only(&params, &[])).and_then(|()| {
-            let customer = world.stripe.customers.get(&id);
+            let customer = world.stripe.account(realm).customers.get(&id);
             customer.map(Customer::json).ok_or_else(|| Refused::missing_customer(&id, "id"))
         });
         settle(world, customer.map(Answer::ok))
     })
 }
 
-pub(super) async fn list(State(sandbox): State<Sandbox>, _: Admitted, RawQuery(query): RawQuery) -> Answer {
+pub(super) async fn list(
+    State(sandbox): State<Sandbox>,
+    Admitted(realm): Admitted,
+    RawQuery(query): RawQuery,
+) -> Answer {
     sandbox.with(|world, _| {
-        let page = read_query(query.as_deref()).and_then(|params| page(&world.stripe, &params));
+        let page = read_query(query.as_deref()).and_then(|params| page(world.stripe.account(realm), &params));
         settle(world, page.map(Answer::ok))
     })
 }

@@ -1,14 +1,17 @@
-//! The stand-in for a Stripe account: its customers.
+//! The stand-in for Stripe: the customers of two accounts.
 
 mod account;
+mod accounts;
 mod create;
 pub(crate) mod errors;
 mod fields;
 mod form;
 mod idempotency;
 mod list;
+mod past;
 mod query;
 mod search;
+mod settings;
 
 use axum::{
     Router,
@@ -16,7 +19,10 @@ use axum::{
 };
 
 use crate::{Call, Sandbox, gate::gated};
-pub(crate) use account::Account;
+pub(crate) use accounts::{Accounts, Realm};
+pub use past::StripePast;
+pub(crate) use past::{Before, remember};
+pub use settings::{STRIPE_ACCOUNTS, StripeFlags, StripePolicy, StripeSettings};
 
 pub(crate) fn router(sandbox: &Sandbox) -> Router {
     let customers = gated(sandbox, Call::ListCustomers, get(list::list)).merge(gated(

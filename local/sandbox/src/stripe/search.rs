@@ -12,9 +12,14 @@ use super::{
 };
 use crate::{Answer, Sandbox};
 
-pub(super) async fn search(State(sandbox): State<Sandbox>, _: Admitted, RawQuery(query): RawQuery) -> Answer {
+pub(super) async fn search(
+    State(sandbox): State<Sandbox>,
+    Admitted(realm): Admitted,
+    RawQuery(query): RawQuery,
+) -> Answer {
     sandbox.with(|world, now| {
-        let page = read_query(query.as_deref()).and_then(|params| page(&world.stripe, &params, now));
+        let page =
+            read_query(query.as_deref()).and_then(|params| page(world.stripe.account(realm), &params, now));
         settle(world, page.map(Answer::ok))
     })
 }
