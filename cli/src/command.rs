@@ -6,10 +6,10 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use usher_service::{Failure, Shutdown};
 
-use crate::{dlq, up};
+use crate::{backfill, dlq, doctor, new, reconcile, up};
 
 /// Usher shows every new customer to their seats: it turns each sign-up in a Microsoft Entra External ID tenant
-/// into one message, from which Stripe, Mailchimp, groups and user names are served.
+/// into one message, from which Stripe, Mailchimp, groups, user names, Salesforce, a table and webhooks are served.
 #[derive(Parser)]
 #[command(name = "usher", version, after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -24,6 +24,13 @@ Examples:
   usher up --chaos                the same, while vendors fail and services are killed
   usher dlq list billing          what billing could not do
   usher dlq show billing 7        all about one of them
+  usher doctor                    what is wrong with the settings, and what mends it
+  usher reconcile billing --since 7d
+                                  who has no Stripe customer though they signed up
+  usher backfill --since 7d --dry-run
+                                  how many sign-ups of the past could be published
+  usher new subscriber audit-trail
+                                  a consumer of one's own
   usher completions bash > ~/.local/share/bash-completion/completions/usher
 
 Exit codes: 0 all is well; 1 the answer is no; 64 a setting is wrong; 69 something needed isn't there.";
@@ -34,6 +41,14 @@ enum Command {
     Up(up::UpArgs),
     /// Look at dead letters, and have them tried again
     Dlq(dlq::DlqArgs),
+    /// Find out what is wrong with settings, credentials, permissions and the broker, and what mends it
+    Doctor(doctor::DoctorArgs),
+    /// Find out whose effect is missing at a destination, and have it brought about
+    Reconcile(reconcile::ReconcileArgs),
+    /// Publish the sign-ups of the past
+    Backfill(backfill::BackfillArgs),
+    /// Make a consumer of one's own
+    New(new::NewArgs),
     /// Print a completion script for a shell
     Completions(CompletionArgs),
 }
@@ -49,6 +64,10 @@ pub(crate) async fn run(cli: Cli, shutdown: Shutdown) -> Result<(), Failure> {
     match cli.command {
         Command::Up(args) => Box::pin(up::run(args, shutdown)).await,
         Command::Dlq(args) => Box::pin(dlq::run(args, shutdown)).await,
+        Command::Doctor(args) => Box::pin(doctor::run(args, shutdown)).await,
+        Command::Reconcile(args) => Box::pin(reconcile::run(args, shutdown)).await,
+        Command::Backfill(args) => Box::pin(backfill::run(args, shutdown)).await,
+        Command::New(args) => new::run(args, shutdown).await,
         Command::Completions(args) => {
             clap_complete::generate(args.shell, &mut Cli::command(), "usher", &mut io::stdout());
             Ok(())

@@ -1,11 +1,15 @@
-//! `usher`: all of it on one machine, and the dead letters of any machine.
+//! `usher`: all of it on one machine, and on any machine what an operator does by hand.
 
+mod backfill;
 mod child;
 mod command;
 mod consumers;
 mod dlq;
+mod doctor;
 mod local;
+mod new;
 mod programs;
+mod reconcile;
 mod up;
 
 use std::process::ExitCode;

@@ -19,8 +19,8 @@ use tempfile::TempDir;
 /// How long anything here may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The consumers' programs, in the order in which they are started.
-const CONSUMERS: [&str; 4] = ["usher-billing", "usher-email", "usher-birthrights", "usher-upn"];
+/// The list of consumers, those that somebody has added included.
+const LIST: &str = include_str!("../../infra/consumers.json");
 /// What a service says that has started.
 const HEALTHY: &str = r#"{"health":"127.0.0.1:1"}"#;
 
@@ -76,12 +76,12 @@ impl House {
             .with_service("usher-broker", r#"{"amqp":"127.0.0.1:1","health":"127.0.0.1:1"}"#)
             .with_control("http://127.0.0.1:1")
             .with("usher-producer", script);
-        CONSUMERS.into_iter().fold(house, |house, consumer| house.with_service(consumer, HEALTHY))
+        consumers().iter().fold(house, |house, consumer| house.with_service(consumer, HEALTHY))
     }
 
     /// With stand-ins that do nothing, and whose control is there.
     fn with_control(self, url: &str) -> Self {
-        let sandbox = r#"{"graph":"http://127.0.0.1:1","login":"https://127.0.0.1:1","stripe":"http://127.0.0.1:1","mailchimp":"http://127.0.0.1:1","ca_file":"ca.pem","control":"#;
+        let sandbox = r#"{"graph":"http://127.0.0.1:1","login":"https://127.0.0.1:1","stripe":"http://127.0.0.1:1","mailchimp":"http://127.0.0.1:1","salesforce":"http://127.0.0.1:1","webhook":"http://127.0.0.1:1/usher","ca_file":"ca.pem","control":"#;
         self.with_service("usher-sandbox", &format!("{sandbox}\"{url}\"}}"))
     }
 
@@ -89,6 +89,18 @@ impl House {
     fn with_all(self) -> Self {
         self.with_producer("").with_service("usher-producer", HEALTHY)
     }
+}
+
+/// The consumers' programs, in the order of the list.
+fn consumers() -> Vec<String> {
+    let list: Vec<serde_json::Value> = serde_json::from_str(LIST).unwrap();
+    list.iter().map(|consumer| format!("usher-{}", consumer["name"].as_str().unwrap())).collect()
+}
+
+/// Waits until everything has started, which the settings of the last consumer show.
+fn all_have_started(house: &House) {
+    let last = consumers().last().unwrap().replace("usher-", ".usher/last/") + ".env";
+    eventually("all have started", || exists(house, &last));
 }
 
 /// A program can't be started while somebody has it open to write. A process that forks at that moment has it open too,
@@ -196,18 +208,19 @@ fn a_child_that_dies_later_ends_the_run_too() {
     assert_eq!(code(&output), Some(1));
     assert!(text(&output.stderr).contains("ended by itself (exit code 3)"), "{}", text(&output.stderr));
     stopped(&house, &["usher-broker", "usher-sandbox"]);
-    stopped(&house, &CONSUMERS);
+    stopped(&house, &consumers());
 }
 
 #[test]
 fn ctrl_c_stops_every_child_before_we_end() {
     let house = House::new().with_all();
     let usher = up(&house);
-    eventually("the last consumer starts", || exists(&house, ".usher/last/upn.env"));
+    all_have_started(&house);
     send("-INT", &usher);
     let output = usher.wait_with_output().unwrap();
     assert_eq!(code(&output), Some(1));
-    for program in ["usher-broker", "usher-sandbox", "usher-producer"].iter().chain(&CONSUMERS) {
+    let others = ["usher-broker", "usher-sandbox", "usher-producer"].map(str::to_owned);
+    for program in others.iter().chain(&consumers()) {
         assert!(exists(&house, &format!("{program}.stopped")), "{program}");
     }
 }
@@ -215,9 +228,11 @@ fn ctrl_c_stops_every_child_before_we_end() {
 #[test]
 fn the_consumers_are_asked_to_stop_all_at_once() {
     let mut house = House::new().with_all();
-    let asked = CONSUMERS.map(|name| house.path(&format!("{name}.asked")).display().to_string());
-    let all_asked = asked.each_ref().map(|file| format!("[ -e '{file}' ]")).join(" && ");
-    for (name, asked) in CONSUMERS.iter().zip(&asked) {
+    let consumers = consumers();
+    let asked = consumers.iter().map(|name| house.path(&format!("{name}.asked")).display().to_string());
+    let asked: Vec<_> = asked.collect();
+    let all_asked = all_exist(&asked);
+    for (name, asked) in consumers.iter().zip(&asked) {
         let stopped = house.path(&format!("{name}.stopped")).display().to_string();
         house = house.with(
             name,
@@ -228,10 +243,40 @@ fn the_consumers_are_asked_to_stop_all_at_once() {
         );
     }
     let usher = up(&house);
-    eventually("the last consumer starts", || exists(&house, ".usher/last/upn.env"));
+    all_have_started(&house);
     send("-INT", &usher);
     assert_eq!(code(&usher.wait_with_output().unwrap()), Some(1));
-    assert!(CONSUMERS.iter().all(|name| exists(&house, &format!("{name}.stopped"))));
+    assert!(consumers.iter().all(|name| exists(&house, &format!("{name}.stopped"))));
+}
+
+#[test]
+fn the_key_that_crm_signs_with_is_nobody_elses_to_read() {
+    let house = House::new().with_all();
+    let usher = up(&house);
+    all_have_started(&house);
+    let key = fs::metadata(house.path(".usher/last/salesforce-key.pem")).unwrap();
+    assert_eq!(key.permissions().mode() & 0o777, 0o600);
+    send("-INT", &usher);
+    usher.wait_with_output().unwrap();
+}
+
+#[test]
+fn the_consumers_are_started_all_at_once() {
+    let mut house = House::new().with_all();
+    let consumers = consumers();
+    let begun = consumers.iter().map(|name| house.path(&format!("{name}.begun")).display().to_string());
+    let begun: Vec<_> = begun.collect();
+    let all_begun = all_exist(&begun);
+    for (name, begun) in consumers.iter().zip(&begun) {
+        let script = format!(
+            "touch '{begun}'\nuntil {all_begun}; do sleep 0.02; done\necho '{HEALTHY}'\ncat > /dev/null"
+        );
+        house = house.with(name, &script);
+    }
+    let usher = up(&house);
+    all_have_started(&house);
+    send("-INT", &usher);
+    assert_eq!(code(&usher.wait_with_output().unwrap()), Some(1));
 }
 
 #[test]
@@ -244,7 +289,7 @@ fn a_full_disk_under_the_log_changes_nothing() {
     let mut missing = spawn(empty.usher(&["up"]).stdout(Stdio::null()).stderr(full()));
     assert_eq!(missing.wait().unwrap().code(), Some(69));
     let mut usher = spawn(house.usher(&["up"]).stdout(Stdio::null()).stderr(full()));
-    eventually("the last consumer starts", || exists(&house, ".usher/last/upn.env"));
+    all_have_started(&house);
     send("-INT", &usher);
     assert_eq!(usher.wait().unwrap().code(), Some(1), "what it logs of the signal is lost, and nothing else");
 }
@@ -253,25 +298,30 @@ fn a_full_disk_under_the_log_changes_nothing() {
 fn children_end_even_if_we_are_killed() {
     let house = House::new().with_all();
     let mut usher = up(&house);
-    eventually("the last consumer starts", || exists(&house, ".usher/last/upn.env"));
+    all_have_started(&house);
     send("-KILL", &usher);
     usher.wait().unwrap();
     stopped(&house, &["usher-broker", "usher-sandbox", "usher-producer"]);
-    stopped(&house, &CONSUMERS);
+    stopped(&house, &consumers());
 }
 
 #[test]
 fn replay_becomes_the_consumer_with_the_settings_of_the_run_that_goes_on() {
     let house = House::new().with_all();
     let usher = up(&house);
-    eventually("the last consumer starts", || exists(&house, ".usher/last/upn.env"));
+    all_have_started(&house);
     for (consumer, of_its_own) in [
-        ("billing", "sk_test_sandbox  "),
-        ("email", " 00000000000000000000000000000001-us1 "),
-        ("birthrights", "  birthrights.toml"),
-        ("upn", "  "),
+        ("billing", "sk_test_sandbox/////"),
+        ("email", "/00000000000000000000000000000001-us1////"),
+        ("birthrights", "//birthrights.toml///"),
+        ("upn", "/////"),
+        ("crm", "///salesforce-key.pem//"),
+        ("sql", "////signups.db/"),
+        ("webhook", "/////whsec_dXNoZXItc2FuZGJveC13ZWJob29rLXNlY3JldC0wMzI="),
     ] {
-        let script = "echo \"$@\" \"$STRIPE_SECRET_KEY $MAILCHIMP_API_KEY ${BIRTHRIGHTS_RULES##*/}\"\nexit 5";
+        let script = "\
+            echo \"$@\" \"$STRIPE_SECRET_KEY/$MAILCHIMP_API_KEY/${BIRTHRIGHTS_RULES##*/}/\
+            ${SALESFORCE_PRIVATE_KEY_FILE##*/}/${SQL_DATABASE_URL##*/}/$WEBHOOK_SECRET\"\nexit 5";
         let program = format!("usher-{consumer}");
         house.put(&program, script);
         let output = house.run(&["dlq", "replay", consumer, "--", "--reason", "Any"]);
@@ -285,7 +335,9 @@ fn replay_becomes_the_consumer_with_the_settings_of_the_run_that_goes_on() {
 #[test]
 fn what_chaos_kills_is_started_again() {
     let house = House::new().with_all().with_control(&control());
-    for service in ["usher-broker", "usher-producer"].iter().chain(&CONSUMERS) {
+    let services: Vec<_> =
+        ["usher-broker", "usher-producer"].map(str::to_owned).into_iter().chain(consumers()).collect();
+    for service in &services {
         let started = house.path("started");
         let announcement = r#"{"amqp":"127.0.0.1:1","health":"127.0.0.1:1"}"#;
         let script =
@@ -295,7 +347,8 @@ fn what_chaos_kills_is_started_again() {
     let mut usher = house.usher(&["up", "--signups", "1", "--chaos", "--seed", "7"]);
     let usher = spawn(usher.stdout(Stdio::piped()).stderr(Stdio::piped()));
     eventually("services that were killed start again", || {
-        fs::read_to_string(house.path("started")).is_ok_and(|started| started.lines().count() >= 6 + 2)
+        fs::read_to_string(house.path("started"))
+            .is_ok_and(|started| started.lines().count() >= services.len() + 2)
     });
     send("-INT", &usher);
     let output = usher.wait_with_output().unwrap();
@@ -335,8 +388,13 @@ fn exists(house: &House, name: &str) -> bool {
     Path::exists(&house.path(name))
 }
 
-fn stopped(house: &House, programs: &[&str]) {
-    for program in programs {
+/// For a shell: whether all of these are there.
+fn all_exist(files: &[String]) -> String {
+    files.iter().map(|file| format!("[ -e '{file}' ]")).collect::<Vec<_>>().join(" && ")
+}
+
+fn stopped<P: AsRef<str>>(house: &House, programs: &[P]) {
+    for program in programs.iter().map(AsRef::as_ref) {
         eventually(program, || exists(house, &format!("{program}.stopped")));
     }
 }

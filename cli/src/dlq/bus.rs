@@ -3,10 +3,11 @@
 use std::{path::Path, sync::Arc};
 
 use clap::{Args, Parser};
-use usher_bus::{Bus, BusError, BusSettings, Entity, Receiver, ServiceBus};
+use usher_bus::{Bus, BusError, BusSettings, Entity, Publisher, Receiver, ServiceBus};
 use usher_service::{Failure, Shutdown};
+use usher_subscriber::dead_letters::Pages;
 
-use super::{Whose, failure, letter::Letter, page::Pages};
+use super::{Whose, failure, letter::Letter};
 use crate::{
     child::Child,
     consumers::Consumer,
@@ -21,6 +22,8 @@ const TOPIC: &str = "user-signups";
 pub(crate) struct DeadLetters {
     bus: ServiceBus,
     receiver: Arc<dyn Receiver>,
+    settings: BusSettings,
+    subscription: String,
     /// The broker that was started to look into what a run left.
     broker: Option<(Child, Folder)>,
 }
@@ -35,14 +38,14 @@ impl DeadLetters {
             Some(settings) => (settings.clone(), None),
             None => local_broker(whose).await?,
         };
-        let subscription = whose.subscription.as_deref().unwrap_or(whose.consumer.name());
-        let dead_letters = Entity::subscription(settings.topic(), subscription).dead_letters();
+        let subscription = whose.subscription.clone().unwrap_or_else(|| whose.consumer.name().to_owned());
+        let dead_letters = Entity::subscription(settings.topic(), &*subscription).dead_letters();
         let opened = tokio::select! {
             () = shutdown.requested() => Err(Failure::Negative("stopped".to_owned())),
             opened = open(&settings, whose.extra_ca_file.as_deref(), &dead_letters) => opened,
         };
         match opened {
-            Ok((bus, receiver)) => Ok(Self { bus, receiver, broker }),
+            Ok((bus, receiver)) => Ok(Self { bus, receiver, settings, subscription, broker }),
             Err(failure) => {
                 stop(broker).await;
                 Err(failure)
@@ -52,6 +55,25 @@ impl DeadLetters {
 
     pub(crate) fn receiver(&self) -> Arc<dyn Receiver> {
         self.receiver.clone()
+    }
+
+    /// The subscription whose dead letters these are.
+    pub(crate) fn subscription(&self) -> &str {
+        &self.subscription
+    }
+
+    /// The way back onto the topic.
+    ///
+    /// # Errors
+    /// The broker can't be reached, or we may only listen.
+    pub(crate) async fn publisher(&self) -> Result<Arc<dyn Publisher>, Failure> {
+        self.bus.publisher(self.settings.topic()).await.map_err(|error| match error {
+            BusError::Unauthorized { .. } => Failure::setting(
+                self.settings.credential_setting(),
+                format!("to resubmit takes the right to send to the topic, beside that to listen: {error}"),
+            ),
+            other => failure(other),
+        })
     }
 
     pub(crate) async fn close(self) {
@@ -72,7 +94,7 @@ pub(crate) async fn letters(connection_string: &str, queue: &Entity) -> Result<V
         match pages.next().await {
             Ok(page) if page.is_empty() => break Ok(letters),
             Ok(page) => letters.extend(page.iter().map(Letter::of)),
-            Err(failure) => break Err(failure),
+            Err(error) => break Err(failure(error)),
         }
     };
     receiver.close().await;

@@ -4,6 +4,7 @@ use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use usher_bus::Peeked;
 use usher_event::{Event, property};
+use usher_subscriber::dead_letters::DeadLetter;
 
 /// What a list says of a dead letter.
 #[derive(Clone, Debug, Serialize)]
@@ -29,21 +30,17 @@ impl Letter {
     pub(crate) fn of(peeked: &Peeked) -> Self {
         let message = &peeked.message;
         let event = Event::from_json(&message.body).ok();
+        let letter = DeadLetter::from(peeked);
         Self {
             sequence_number: peeked.sequence_number,
             enqueued_at: time(peeked.enqueued_at),
-            reason: reason(peeked),
-            description: message.dead_letter().1.unwrap_or_default().to_owned(),
+            reason: letter.reason().to_owned(),
+            description: letter.description().to_owned(),
             event_id: event.as_ref().map_or_else(|| message.id.clone(), |event| event.id.to_string()),
             user_id: event.map(|event| event.data.user_id.to_string()),
             trace_id: message.text_property(property::TRACEPARENT).and_then(usher_telemetry::trace_id_of),
         }
     }
-}
-
-/// Why a dead letter lies here; brokers always say, people who move messages by hand may not.
-pub(crate) fn reason(peeked: &Peeked) -> String {
-    peeked.message.dead_letter().0.unwrap_or("(none given)").to_owned()
 }
 
 /// To the second, in UTC.

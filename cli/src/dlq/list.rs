@@ -6,35 +6,41 @@ use std::{
 };
 
 use clap::Args;
+use time::OffsetDateTime;
 use usher_service::{Failure, Shutdown};
+use usher_subscriber::dead_letters::{DeadLetter, Filter, Matcher, Pages, Span};
 
-use super::{
-    Whose,
-    bus::DeadLetters,
-    letter::{Letter, reason},
-    page::Pages,
-};
+use super::{Whose, bus::DeadLetters, failure, letter::Letter};
 
-/// Counting stops here: by then the answer is "a great many", and a peek costs the namespace credits.
+/// Counting stops after so many: a list is to be quick, and a peek costs the namespace credits.
 const COUNTED_AT_MOST: usize = 100_000;
 /// Reasons counted apart; more would be noise that somebody else made.
 const REASONS_AT_MOST: usize = 50;
 
 /// Arguments of `usher dlq list`.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
     whose: Whose,
     /// How many to list
     #[arg(long, default_value_t = 50, value_name = "N")]
     limit: usize,
-    /// Sequence number to begin at
-    #[arg(long, default_value_t = 0, value_name = "SEQ")]
-    from: i64,
     /// One JSON object a line, and no counts
     #[arg(long)]
     json: bool,
+    #[command(flatten, next_help_heading = "Which dead letters")]
+    filter: Filter,
 }
+
+const EXAMPLES: &str = "\
+Nothing personal is shown: ids, times, reasons, statuses and codes alone.
+
+Examples:
+  usher dlq list billing
+  usher dlq list billing --seq 51..                       from number 51 on
+  usher dlq list billing --reason StripeRejected --since 2026-03-01
+  usher dlq list billing --limit 1000000 --json | jq -r .userId";
 
 /// Lists.
 pub(crate) async fn run(args: ListArgs, shutdown: &Shutdown) -> Result<(), Failure> {
@@ -49,12 +55,14 @@ pub(crate) async fn run(args: ListArgs, shutdown: &Shutdown) -> Result<(), Failu
 
 async fn list(args: &ListArgs, letters: &DeadLetters) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    let listed = write_letters(args, Pages::new(letters.receiver(), args.from), &mut out).await;
+    let matcher = args.filter.at(OffsetDateTime::now_utc());
+    let pages = || Pages::within(letters.receiver(), &matcher);
+    let listed = write_letters(args, pages(), &matcher, &mut out).await;
     let Some(next) = unless_closed(listed)? else { return Ok(()) };
     if args.json {
         return Ok(());
     }
-    let counts = Counts::of(Pages::new(letters.receiver(), 0)).await?;
+    let counts = Counts::of(pages(), &matcher).await?;
     unless_closed(write_counts(args, next, &counts, &mut out).map_err(Trouble::Output)).map(|_| ())
 }
 
@@ -77,6 +85,7 @@ fn unless_closed<T>(written: Result<T, Trouble>) -> Result<Option<T>, Failure> {
 async fn write_letters(
     args: &ListArgs,
     mut pages: Pages,
+    matcher: &Matcher,
     out: &mut impl Write,
 ) -> Result<Option<i64>, Trouble> {
     if !args.json {
@@ -84,8 +93,8 @@ async fn write_letters(
     }
     let mut left = args.limit;
     loop {
-        let page = pages.next().await.map_err(Trouble::Bus)?;
-        for peeked in &page {
+        let page = pages.next().await.map_err(|error| Trouble::Bus(failure(error)))?;
+        for peeked in page.iter().filter(|peeked| matcher.matches(&DeadLetter::from(*peeked))) {
             if left == 0 {
                 return Ok(Some(peeked.sequence_number));
             }
@@ -116,7 +125,8 @@ fn write_letter(args: &ListArgs, letter: &Letter, out: &mut impl Write) -> io::R
 
 fn write_counts(args: &ListArgs, next: Option<i64>, counts: &Counts, out: &mut impl Write) -> io::Result<()> {
     let consumer = args.whose.consumer.name();
-    writeln!(out, "\n{} in {consumer}'s dead-letter queue", counts.total())?;
+    let such = if args.filter.is_empty() { "" } else { " of these" };
+    writeln!(out, "\n{}{such} in {consumer}'s dead-letter queue", counts.total())?;
     for (reason, count) in &counts.by_reason {
         writeln!(out, "  {count:>6}  {reason}")?;
     }
@@ -124,9 +134,14 @@ fn write_counts(args: &ListArgs, next: Option<i64>, counts: &Counts, out: &mut i
         writeln!(out, "  {:>6}  (other reasons)", counts.other)?;
     }
     if let Some(next) = next {
-        writeln!(out, "More: usher dlq list {consumer} --from {next}")?;
+        writeln!(out, "More: usher dlq list {consumer} --seq {}", onwards(next, args))?;
     }
     out.flush()
+}
+
+/// The span to go on with.
+fn onwards(next: i64, args: &ListArgs) -> Span {
+    Span { first: next, ..args.filter.seq.unwrap_or_default() }
 }
 
 /// Dead letters by reason.
@@ -141,18 +156,22 @@ struct Counts {
 }
 
 impl Counts {
-    async fn of(mut pages: Pages) -> Result<Self, Failure> {
+    async fn of(mut pages: Pages, matcher: &Matcher) -> Result<Self, Failure> {
         let mut counts = Self::default();
+        let mut looked_at = 0;
         loop {
-            let page = pages.next().await?;
+            let page = pages.next().await.map_err(failure)?;
             if page.is_empty() {
                 return Ok(counts);
             }
-            for peeked in &page {
-                if counts.counted == COUNTED_AT_MOST {
+            for letter in page.iter().map(DeadLetter::from) {
+                if looked_at == COUNTED_AT_MOST {
                     return Ok(Self { more: true, ..counts });
                 }
-                counts.add(reason(peeked));
+                looked_at += 1;
+                if matcher.matches(&letter) {
+                    counts.add(letter.reason().to_owned());
+                }
             }
         }
     }
@@ -168,7 +187,7 @@ impl Counts {
 
     fn total(&self) -> String {
         if self.more {
-            format!("more than {} (counting stops there)", self.counted)
+            format!("more than {} (`usher dlq group` counts them all)", self.counted)
         } else {
             self.counted.to_string()
         }
@@ -252,10 +271,11 @@ mod tests {
     async fn listed(queue: &Arc<Queue>, line: &[&str]) -> String {
         let args = args(line);
         let mut out = Vec::new();
-        let pages = Pages::new(queue.clone(), args.from);
-        let next = write_letters(&args, pages, &mut out).await.ok().unwrap();
+        let matcher = args.filter.at(OffsetDateTime::UNIX_EPOCH);
+        let pages = || Pages::within(queue.clone(), &matcher);
+        let next = write_letters(&args, pages(), &matcher, &mut out).await.ok().unwrap();
         if !args.json {
-            let counts = Counts::of(Pages::new(queue.clone(), 0)).await.unwrap();
+            let counts = Counts::of(pages(), &matcher).await.unwrap();
             write_counts(&args, next, &counts, &mut out).unwrap();
         }
         String::from_utf8(out).unwrap()
@@ -264,7 +284,7 @@ mod tests {
     #[tokio::test]
     async fn a_list_is_cut_at_its_limit_and_says_how_to_go_on_and_how_many_there_are() {
         let queue = Queue::of(10_000);
-        let text = listed(&queue, &["--limit", "2", "--from", "10"]).await;
+        let text = listed(&queue, &["--limit", "2", "--seq", "10.."]).await;
         let lines: Vec<_> = text.lines().collect();
         assert!(
             lines[1].starts_with("    10  1970-01-01T00:00:10Z  RetriesExhausted          m10 "),
@@ -274,14 +294,22 @@ mod tests {
         assert_eq!(
             lines[4..],
             [
-                "10000 in billing's dead-letter queue",
+                "9991 of these in billing's dead-letter queue",
                 "    1000  RetriesExhausted",
-                "    9000  StripeRejected",
-                "More: usher dlq list billing --from 12",
+                "    8991  StripeRejected",
+                "More: usher dlq list billing --seq 12..",
             ]
         );
         // Forty full pages, the empty one at the end, and the one that was listed.
         assert_eq!(queue.peeks.load(Ordering::Relaxed), 42);
+    }
+
+    #[tokio::test]
+    async fn only_what_the_filter_matches_is_listed_and_counted() {
+        let text = listed(&Queue::of(1000), &["--reason", "RetriesExhausted", "--seq", "..100"]).await;
+        assert!(!text.contains("StripeRejected"), "{text}");
+        assert!(text.contains("10 of these in billing's dead-letter queue"), "{text}");
+        assert_eq!(listed(&Queue::of(1000), &["--status", "404", "--json"]).await, "");
     }
 
     #[tokio::test]
@@ -296,9 +324,10 @@ mod tests {
 
     #[tokio::test]
     async fn counting_stops_at_its_bound_and_says_so() {
-        let counts = Counts::of(Pages::new(Queue::of(100_001), 0)).await.unwrap();
-        assert_eq!(counts.total(), "more than 100000 (counting stops there)");
-        let counts = Counts::of(Pages::new(Queue::of(100_000), 0)).await.unwrap();
+        let all = Filter::default().at(OffsetDateTime::UNIX_EPOCH);
+        let counts = Counts::of(Pages::new(Queue::of(100_001), 0), &all).await.unwrap();
+        assert_eq!(counts.total(), "more than 100000 (`usher dlq group` counts them all)");
+        let counts = Counts::of(Pages::new(Queue::of(100_000), 0), &all).await.unwrap();
         assert_eq!(counts.total(), "100000");
     }
 

@@ -1,11 +1,18 @@
-//! `usher dlq`: what a consumer could not do, and why.
+//! `usher dlq`: what a consumer could not do, and why; and all that can be done about it.
 
 mod bus;
+mod confirm;
+mod drop;
+mod expire;
+mod export;
+mod group;
 mod letter;
 mod list;
-mod mask;
-mod page;
+pub(crate) mod mask;
+mod record;
+mod removal;
 mod replay;
+mod resubmit;
 mod show;
 
 use std::path::PathBuf;
@@ -28,20 +35,38 @@ const EXAMPLES: &str = "\
 Which broker: the one that the SERVICEBUS_* settings name; without any, that of the last `usher up` made \
 from this folder, whether it still runs (`usher up --keep`) or has ended.
 
+All but show and resubmit take the same filters: --reason, --status, --older-than, --newer-than, --since, --user, \
+--event, --seq. A broker shows dead letters at any depth but hands them out from the front alone: what replay, \
+resubmit, expire and drop pass over they hold meanwhile, 256 at most, and say how far they got.
+
 Examples:
-  usher dlq list billing                     the first 50, and how many there are by reason
-  usher dlq list billing --from 51 --json    the next 50, for jq
-  usher dlq show billing 7                   one of them; names and addresses are masked
-  usher dlq replay billing                   has billing try them again";
+  usher dlq group billing                          how many there are, by reason and status
+  usher dlq list billing --status 400              the first 50 of some, and how many there are by reason
+  usher dlq show billing 7                         one of them; names and addresses are masked
+  usher dlq replay billing --rate 5/s --ramp 1m    has billing try them again, slowly at first
+  usher dlq resubmit email 7                       corrects one in your editor and sends it again
+  usher dlq export billing letters.jsonl           all of them into a file
+  usher dlq expire billing --older-than 30d        removes the oldest
+  usher dlq drop billing 7 9                       removes these two";
 
 #[derive(Subcommand)]
 enum DlqCommand {
     /// List dead letters, and count them by reason
-    List(list::ListArgs),
+    List(Box<list::ListArgs>),
     /// Show all about one dead letter
-    Show(show::ShowArgs),
+    Show(Box<show::ShowArgs>),
+    /// Count dead letters by reason, status and code
+    Group(Box<group::GroupArgs>),
     /// Have the consumer try its dead letters again
-    Replay(replay::ReplayArgs),
+    Replay(Box<replay::ReplayArgs>),
+    /// Correct one dead letter in your editor and send it again, to this consumer alone
+    Resubmit(Box<resubmit::ResubmitArgs>),
+    /// Write dead letters to a file, one JSON object a line
+    Export(Box<export::ExportArgs>),
+    /// Remove dead letters older than some age, for good
+    Expire(Box<expire::ExpireArgs>),
+    /// Remove dead letters, for good
+    Drop(Box<drop::DropArgs>),
 }
 
 /// Whose dead letters, and on which broker.
@@ -65,9 +90,14 @@ pub(crate) struct Whose {
 /// Does what the command line says.
 pub(crate) async fn run(args: DlqArgs, shutdown: Shutdown) -> Result<(), Failure> {
     match args.command {
-        DlqCommand::List(args) => list::run(args, &shutdown).await,
-        DlqCommand::Show(args) => show::run(args, &shutdown).await,
-        DlqCommand::Replay(args) => replay::run(args),
+        DlqCommand::List(args) => list::run(*args, &shutdown).await,
+        DlqCommand::Show(args) => show::run(*args, &shutdown).await,
+        DlqCommand::Group(args) => group::run(*args, &shutdown).await,
+        DlqCommand::Replay(args) => replay::run(*args),
+        DlqCommand::Resubmit(args) => Box::pin(resubmit::run(*args, &shutdown)).await,
+        DlqCommand::Export(args) => export::run(*args, &shutdown).await,
+        DlqCommand::Expire(args) => Box::pin(expire::run(*args, &shutdown)).await,
+        DlqCommand::Drop(args) => Box::pin(drop::run(*args, &shutdown)).await,
     }
 }
 
@@ -84,4 +114,9 @@ pub(crate) fn failure(error: BusError) -> Failure {
         }
         other => Failure::Other(other.into()),
     }
+}
+
+/// The operator stopped a command that had changed nothing.
+fn stopped() -> Failure {
+    Failure::Negative("stopped; nothing was changed".to_owned())
 }

@@ -5,6 +5,7 @@ use std::{ffi::OsString, os::unix::process::CommandExt, process::Command};
 
 use clap::Args;
 use usher_service::Failure;
+use usher_subscriber::Replay;
 
 use super::{Whose, bus};
 use crate::{
@@ -16,17 +17,24 @@ use crate::{
 #[derive(Args)]
 #[command(after_help = "\
 The consumer takes its own settings (STRIPE_SECRET_KEY and so on) from the environment; those of a run that \
-still runs (`usher up --keep`) are found by themselves.
+still runs (`usher up --keep`) are found by themselves. What succeeds leaves the queue; what fails again, and what \
+the filter does not match, is held until the end, 256 at most, and goes back. It can be stopped at any moment, and run \
+again: each message is done once or still there. Exit code 1: something failed, or it ended early and says why.
 
 Examples:
   usher dlq replay billing
-  usher dlq replay billing -- --help     the consumer's own flags, which go after --")]
+  usher dlq replay billing --dry-run --reason RetriesExhausted
+  usher dlq replay billing --rate 5/s --ramp 1m      slowly at first, after an outage
+  usher dlq replay billing --seq 7                   one of them
+  usher dlq replay billing -- --help                 the consumer's own flags, which go after --")]
 pub(crate) struct ReplayArgs {
     #[command(flatten)]
     whose: Whose,
     /// Handed on to the consumer
     #[arg(last = true, value_name = "ARGS")]
     args: Vec<OsString>,
+    #[command(flatten)]
+    replay: Replay,
 }
 
 /// Becomes the consumer: its signals, output and exit code are then ours.
@@ -34,7 +42,8 @@ pub(crate) fn run(args: ReplayArgs) -> Result<(), Failure> {
     let program = programs::find(&args.whose.consumer.program())?;
     let variables =
         if args.whose.bus.is_some() { Variables::default() } else { local_variables(&args.whose)? };
-    let error = Command::new(&program).arg("replay").args(args.args).envs(variables.0).exec();
+    let mut command = Command::new(&program);
+    let error = command.arg("replay").args(args.replay.to_args()).args(args.args).envs(variables.0).exec();
     Err(Failure::Unavailable(format!("{} can't be started: {error}", program.display())))
 }
 

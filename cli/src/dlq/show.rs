@@ -4,33 +4,24 @@ use std::str::FromStr;
 
 use clap::Args;
 use serde_json::Value;
-use usher_bus::{Peeked, PropertyValue};
-use usher_event::{Event, property};
+use usher_bus::Peeked;
+use usher_event::Event;
 use usher_service::{Failure, Shutdown};
+use usher_subscriber::dead_letters::Pages;
 use uuid::Uuid;
 
 use super::{
     Whose,
     bus::DeadLetters,
+    failure,
     letter::{Letter, time},
     mask,
-    page::Pages,
+    record::{Record, shown},
 };
-
-/// Properties that hold ids, codes and names of ours; others may hold anything.
-const HARMLESS: [&str; 8] = [
-    property::EVENT_TYPE,
-    property::TENANT_ID,
-    property::TRACEPARENT,
-    property::TRACESTATE,
-    property::REPLAY_TO,
-    "Diagnostic-Id",
-    "DeadLetterReason",
-    "DeadLetterErrorDescription",
-];
 
 /// Arguments of `usher dlq show`.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct ShowArgs {
     #[command(flatten)]
     whose: Whose,
@@ -40,7 +31,16 @@ pub(crate) struct ShowArgs {
     /// Show names and addresses as they are
     #[arg(long)]
     reveal: bool,
+    /// One JSON object, as `usher dlq export` writes it
+    #[arg(long)]
+    json: bool,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  usher dlq show billing 7
+  usher dlq show billing 30d0953d-0753-5930-a905-def22332f7e0     by the id of its event
+  usher dlq show billing 7 --reveal --json | jq .body";
 
 /// Which dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,22 +70,29 @@ pub(crate) async fn run(args: ShowArgs, shutdown: &Shutdown) -> Result<(), Failu
         found = find(&letters, args.which) => found,
     };
     letters.close().await;
-    let found = found?.ok_or_else(|| {
-        Failure::Negative(format!(
-            "no such dead letter: `usher dlq list {}` lists them",
-            args.whose.consumer.name()
-        ))
-    })?;
-    print!("{}", describe(&found, args.reveal));
+    let found = found?.ok_or_else(|| missing(&args.whose))?;
+    if args.json {
+        println!("{}", Record::of(&found, args.reveal).to_line().map_err(|e| Failure::Other(e.into()))?);
+    } else {
+        print!("{}", describe(&found, args.reveal));
+    }
     Ok(())
+}
+
+pub(super) fn missing(whose: &Whose) -> Failure {
+    let consumer = whose.consumer.name();
+    Failure::Negative(format!("no such dead letter: `usher dlq list {consumer}` lists them"))
+}
+
+/// The letter with this sequence number.
+pub(super) async fn find_number(letters: &DeadLetters, number: i64) -> Result<Option<Peeked>, Failure> {
+    let page = Pages::one(letters.receiver(), number).next().await.map_err(failure)?;
+    Ok(page.into_iter().find(|it| it.sequence_number == number))
 }
 
 async fn find(letters: &DeadLetters, which: Which) -> Result<Option<Peeked>, Failure> {
     match which {
-        Which::Sequence(number) => {
-            let page = Pages::one(letters.receiver(), number).next().await?;
-            Ok(page.into_iter().find(|it| it.sequence_number == number))
-        }
+        Which::Sequence(number) => find_number(letters, number).await,
         Which::Event(id) => find_event(Pages::new(letters.receiver(), 0), &id.to_string()).await,
     }
 }
@@ -93,7 +100,7 @@ async fn find(letters: &DeadLetters, which: Which) -> Result<Option<Peeked>, Fai
 /// Looks through all of them: Service Bus finds nothing by content.
 async fn find_event(mut pages: Pages, id: &str) -> Result<Option<Peeked>, Failure> {
     loop {
-        let page = pages.next().await?;
+        let page = pages.next().await.map_err(failure)?;
         if page.is_empty() {
             return Ok(None);
         }
@@ -125,18 +132,6 @@ fn describe(peeked: &Peeked, reveal: bool) -> String {
     lines.extend(properties);
     let lines: String = lines.into_iter().map(|(name, value)| format!("{name:<28}  {value}\n")).collect();
     format!("{lines}\n{}", body(&message.body, reveal))
-}
-
-fn shown(name: &str, value: &PropertyValue, reveal: bool) -> String {
-    let text = match value {
-        PropertyValue::Text(it) => it.clone(),
-        PropertyValue::Integer(it) => it.to_string(),
-        PropertyValue::Float(it) => it.to_string(),
-        PropertyValue::Boolean(it) => it.to_string(),
-        PropertyValue::Uuid(it) => it.to_string(),
-        PropertyValue::Time(it) => time(*it),
-    };
-    if reveal || HARMLESS.contains(&name) { text } else { mask::text(&text) }
 }
 
 fn body(body: &[u8], reveal: bool) -> String {

@@ -85,7 +85,12 @@ impl Folder {
 
 /// How a consumer of a run that goes on is reached: the settings that it was started with.
 pub(crate) fn variables_of(folder: &Path, consumer: Consumer) -> PathBuf {
-    folder.join(format!("{}.env", consumer.name()))
+    variables_file(folder, consumer.name())
+}
+
+/// The settings that a service of a run that goes on was started with, the producer's among them.
+pub(crate) fn variables_file(folder: &Path, service: &str) -> PathBuf {
+    folder.join(format!("{service}.env"))
 }
 
 /// Finds out about the run in a folder.

@@ -2,10 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::{
-    consumers::Consumer,
-    local::{ANY_PORT, Variables},
-};
+use crate::{consumers::Consumer, local::Variables};
 
 /// How often the producer looks: the audit log allows 5 requests in 10 s, and a look may take two pages.
 const POLL_INTERVAL: &str = "3s";
@@ -25,6 +22,13 @@ const STRIPE_CUSTOMER_ID_ATTRIBUTE: &str = "extension_b2ce0000000040008000000000
 const MAILCHIMP_KEY: &str = "00000000000000000000000000000001-us1";
 const MAILCHIMP_LIST_ID: &str = "5ea7500001";
 const MAILCHIMP_WELCOME_TAG: &str = "usher-welcome";
+const SALESFORCE_CLIENT_ID: &str = "3MVG9-usher-sandbox";
+const SALESFORCE_USERNAME: &str = "usher@seats.example";
+/// The private key that belongs to the certificate of the stand-in for Salesforce.
+pub(crate) const SALESFORCE_PRIVATE_KEY: &str = include_str!("../../../local/sandbox/salesforce-key.pem");
+const WEBHOOK_SECRET: &str = "whsec_dXNoZXItc2FuZGJveC13ZWJob29rLXNlY3JldC0wMzI=";
+/// The webhook's receiver is a stand-in on this machine: the one network that webhook may call beside public ones.
+const WEBHOOK_ALLOW_PRIVATE: &str = "127.0.0.0/8";
 /// The rules that give the stand-in tenant's birthrights.
 pub(crate) const RULES: &str = include_str!("../../../local/sandbox/rules.toml");
 
@@ -47,6 +51,9 @@ pub(crate) struct SandboxAddress {
     login: String,
     stripe: String,
     mailchimp: String,
+    salesforce: String,
+    /// The whole address to deliver to.
+    webhook: String,
     /// Where faults are ordered and the ledger is read.
     pub(crate) control: String,
     /// The certificate authority of the token endpoint.
@@ -61,13 +68,16 @@ pub(crate) struct Environment {
     pub(crate) checkpoint: String,
     /// Path of the birthright rules.
     pub(crate) rules: String,
+    /// Path of the key that crm signs with.
+    pub(crate) salesforce_key: String,
+    /// Path of the SQLite file that sql writes to.
+    pub(crate) sql_database: String,
 }
 
 impl Environment {
-    /// What the producer is told.
+    /// What the producer is told to do its work; where it tells its health comes on top.
     pub(crate) fn producer(&self) -> Variables {
         self.on_the_bus().and(self.graph(&PRODUCER)).and([
-            ("HEALTH_ADDR", ANY_PORT),
             ("POLL_INTERVAL", POLL_INTERVAL),
             ("CHECKPOINT", &self.checkpoint),
             ("START_FROM", START_FROM),
@@ -79,24 +89,38 @@ impl Environment {
     /// What a consumer is told to do its work; where it tells its health comes on top.
     pub(crate) fn consumer(&self, consumer: Consumer) -> Variables {
         let variables = self.on_the_bus();
-        match consumer {
-            Consumer::Billing => variables.and(self.graph(&BILLING)).and([
+        match consumer.name() {
+            "billing" => variables.and(self.graph(&BILLING)).and([
                 ("STRIPE_SECRET_KEY", STRIPE_KEY),
                 ("STRIPE_API_BASE", &self.sandbox.stripe),
                 ("STRIPE_CALLS_PER_SECOND", STRIPE_CALLS_PER_SECOND),
                 ("STRIPE_CUSTOMER_ID_ATTRIBUTE", STRIPE_CUSTOMER_ID_ATTRIBUTE),
             ]),
-            Consumer::Email => variables.and([
+            "email" => variables.and([
                 ("MAILCHIMP_API_KEY", MAILCHIMP_KEY),
                 ("MAILCHIMP_API_BASE", &self.sandbox.mailchimp),
                 ("MAILCHIMP_LIST_ID", MAILCHIMP_LIST_ID),
                 ("MAILCHIMP_CONSENT_ATTRIBUTE", CONSENT_ATTRIBUTE),
                 ("MAILCHIMP_WELCOME_TAG", MAILCHIMP_WELCOME_TAG),
             ]),
-            Consumer::Birthrights => {
+            "birthrights" => {
                 variables.and(self.graph(&BIRTHRIGHTS)).and([("BIRTHRIGHTS_RULES", &*self.rules)])
             }
-            Consumer::Upn => variables.and(self.graph(&UPN)).and([("UPN_DOMAIN", UPN_DOMAIN)]),
+            "upn" => variables.and(self.graph(&UPN)).and([("UPN_DOMAIN", UPN_DOMAIN)]),
+            "crm" => variables.and([
+                ("SALESFORCE_LOGIN_URL", &*self.sandbox.salesforce),
+                ("SALESFORCE_CLIENT_ID", SALESFORCE_CLIENT_ID),
+                ("SALESFORCE_USERNAME", SALESFORCE_USERNAME),
+                ("SALESFORCE_PRIVATE_KEY_FILE", &self.salesforce_key),
+            ]),
+            "sql" => variables.and([("SQL_DATABASE_URL", &*format!("sqlite://{}", self.sql_database))]),
+            "webhook" => variables.and([
+                ("WEBHOOK_URL", &*self.sandbox.webhook),
+                ("WEBHOOK_SECRET", WEBHOOK_SECRET),
+                ("WEBHOOK_ALLOW_PRIVATE", WEBHOOK_ALLOW_PRIVATE),
+            ]),
+            // One that `usher new subscriber` has made: whatever else it needs has a default.
+            _ => variables,
         }
     }
 
@@ -121,34 +145,46 @@ mod tests {
     use super::*;
 
     fn environment() -> Environment {
-        let sandbox = r#"{"graph":"g","login":"l","stripe":"s","mailchimp":"m","control":"c","ca_file":"f"}"#;
+        let sandbox = r#"{
+            "graph": "g", "login": "l", "stripe": "s", "mailchimp": "m", "salesforce": "sf", "webhook": "w",
+            "control": "c", "ca_file": "f"
+        }"#;
         Environment {
             sandbox: serde_json::from_str(sandbox).unwrap(),
             bus: "Endpoint=sb://h".to_owned(),
             checkpoint: "checkpoint.json".to_owned(),
             rules: "rules.toml".to_owned(),
+            salesforce_key: "/run/key.pem".to_owned(),
+            sql_database: "/run/signups.db".to_owned(),
         }
     }
 
     #[test]
     fn a_service_is_told_the_secrets_that_are_its_own_and_no_others() {
         let environment = environment();
-        let all = Consumer::ALL.map(|consumer| environment.consumer(consumer));
         let told = |secret: &str| {
-            let holds = |variables: &Variables| variables.0.iter().any(|(_, value)| value == secret);
-            Consumer::ALL.into_iter().zip(&all).filter(|(_, them)| holds(them)).map(|(it, _)| it).collect()
+            let holds = |consumer: &Consumer| {
+                environment.consumer(*consumer).0.iter().any(|(_, value)| value.contains(secret))
+            };
+            Consumer::all().into_iter().filter(holds).map(Consumer::name).collect::<Vec<_>>()
         };
-        let of: Vec<(&str, Vec<Consumer>)> = vec![
-            (PRODUCER.secret, vec![]),
-            (BILLING.secret, vec![Consumer::Billing]),
-            (STRIPE_KEY, vec![Consumer::Billing]),
-            (MAILCHIMP_KEY, vec![Consumer::Email]),
-            (BIRTHRIGHTS.secret, vec![Consumer::Birthrights]),
-            (UPN.secret, vec![Consumer::Upn]),
-        ];
-        for (secret, owners) in of {
-            let told: Vec<Consumer> = told(secret);
-            assert_eq!(told, owners, "{secret}");
+        for (secret, owner) in [
+            (BILLING.secret, "billing"),
+            (STRIPE_KEY, "billing"),
+            (MAILCHIMP_KEY, "email"),
+            (BIRTHRIGHTS.secret, "birthrights"),
+            (UPN.secret, "upn"),
+            (&environment.salesforce_key, "crm"),
+            (&environment.sql_database, "sql"),
+            (WEBHOOK_SECRET, "webhook"),
+        ] {
+            assert_eq!(told(secret), [owner], "{secret}");
         }
+        assert!(told(PRODUCER.secret).is_empty());
+        assert_eq!(
+            told(TENANT_ID).len(),
+            Consumer::all().len(),
+            "whose sign-ups they are, everybody must know"
+        );
     }
 }

@@ -7,6 +7,9 @@ use time::OffsetDateTime;
 
 use crate::consumers::Consumer;
 
+/// The consumers whose effects the stand-ins know of. Of any other there is nothing to compare.
+pub(crate) const JUDGED: [&str; 7] = ["billing", "email", "birthrights", "upn", "crm", "sql", "webhook"];
+
 /// The ledger; of its fields those that the verdict needs.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Ledger {
@@ -43,6 +46,9 @@ pub(crate) struct SignUp {
     email: Effect,
     birthrights: Unnamed,
     upn: Effect,
+    crm: Effect,
+    sql: Effect,
+    webhook: Effect,
 }
 
 /// What came of a sign-up at one consumer's destination.
@@ -61,20 +67,24 @@ struct Unnamed {
 }
 
 impl SignUp {
-    /// What came of it at this consumer's destination.
-    pub(crate) fn effect(&self, consumer: Consumer) -> Effect {
-        match consumer {
-            Consumer::Billing => Effect { expected: self.expected, compared: self.billing },
-            Consumer::Email => self.email,
-            Consumer::Birthrights => {
+    /// What came of it at this consumer's destination; `None` if it is not [`JUDGED`].
+    pub(crate) fn effect(&self, consumer: Consumer) -> Option<Effect> {
+        Some(match consumer.name() {
+            "billing" => Effect { expected: self.expected, compared: self.billing },
+            "email" => self.email,
+            "birthrights" => {
                 let expected = match self.expected {
                     Expected::Nothing | Expected::AtMostOne => self.expected,
                     _ => Expected::Granted,
                 };
                 Effect { expected, compared: self.birthrights.compared }
             }
-            Consumer::Upn => self.upn,
-        }
+            "upn" => self.upn,
+            "crm" => self.crm,
+            "sql" => self.sql,
+            "webhook" => self.webhook,
+            _ => return None,
+        })
     }
 }
 
@@ -82,7 +92,7 @@ impl SignUp {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Expected {
-    /// One Stripe customer, and its id on the user.
+    /// One Stripe customer, and its id on the user; one Salesforce record; one row; one event at the receiver.
     One,
     /// One member of the Mailchimp list, welcomed once.
     Subscribed,
@@ -96,7 +106,8 @@ pub(crate) enum Expected {
     Changed,
     /// The user principal name that somebody chose.
     Kept,
-    /// A dead letter: the destination refuses the address.
+    /// A dead letter: the destination refuses them.
+    #[serde(alias = "ambiguous")]
     Refused,
     /// The user was deleted soon after: the effect or none.
     #[serde(alias = "either")]
@@ -125,6 +136,10 @@ pub(crate) struct Totals {
     pub(crate) strangers: usize,
     /// Mailchimp members who are nobody here.
     pub(crate) unknown_members: usize,
+    /// Salesforce records, rows and deliveries that are about nobody here.
+    pub(crate) unknown_records: usize,
+    pub(crate) unknown_rows: usize,
+    pub(crate) unknown_deliveries: usize,
     /// What must never be done, by the ledger's name for it, and how often it was.
     pub(crate) misuses: BTreeMap<String, u64>,
     /// Calls that were made to fail.
@@ -154,10 +169,14 @@ pub(crate) mod tests {
                 "expected": "either", "upn_changes": 2, "is_generated_default": false, "valid": true,
                 "display_name_ok": true, "verdict": "rewritten"
             },
+            "crm": { "expected": "ambiguous", "records": 0, "verdict": "exact" },
+            "sql": { "expected": "one", "rows": 1, "verdict": "exact" },
+            "webhook": { "expected": "one", "ids": 2, "verdict": "doubled" },
             "verdict": "rewritten"
         }],
         "totals": {
-            "customers_expected": 1, "exact": 0, "strangers": 0, "unknown_members": 2,
+            "customers_expected": 1, "exact": 0, "strangers": 0, "unknown_members": 2, "unknown_records": 0,
+            "unknown_rows": 0, "unknown_deliveries": 0,
             "misuses": { "status-of-member": 1 }, "faults": 3, "calls": { "graph.batch": 2 }
         }
     }"#;
@@ -174,17 +193,25 @@ pub(crate) mod tests {
             email: exact(Expected::Subscribed),
             birthrights: Unnamed { compared: Compared::Exact },
             upn: exact(Expected::Changed),
+            crm: exact(Expected::One),
+            sql: exact(Expected::One),
+            webhook: exact(Expected::One),
         }
     }
 
     impl SignUp {
         /// The same, with another effect at one destination.
-        pub(crate) fn but(mut self, consumer: Consumer, expected: Expected, compared: Compared) -> Self {
+        pub(crate) fn but(mut self, consumer: &str, expected: Expected, compared: Compared) -> Self {
+            let effect = Effect { expected, compared };
             match consumer {
-                Consumer::Billing => (self.expected, self.billing) = (expected, compared),
-                Consumer::Email => self.email = Effect { expected, compared },
-                Consumer::Birthrights => self.birthrights = Unnamed { compared },
-                Consumer::Upn => self.upn = Effect { expected, compared },
+                "billing" => (self.expected, self.billing) = (expected, compared),
+                "email" => self.email = effect,
+                "birthrights" => self.birthrights = Unnamed { compared },
+                "upn" => self.upn = effect,
+                "crm" => self.crm = effect,
+                "sql" => self.sql = effect,
+                "webhook" => self.webhook = effect,
+                other => panic!("{other} is not judged"),
             }
             self
         }
@@ -201,15 +228,22 @@ pub(crate) mod tests {
     #[test]
     fn each_consumer_has_its_own_effect() {
         let ledger: Ledger = serde_json::from_str(LEDGER).unwrap();
-        let effects = Consumer::ALL.map(|consumer| ledger.sign_ups[0].effect(consumer));
+        let effect = |name| ledger.sign_ups[0].effect(Consumer::named(name).unwrap()).unwrap();
         assert_eq!(
-            effects.map(|effect| (effect.expected, effect.compared)),
+            JUDGED.map(effect).map(|effect| (effect.expected, effect.compared)),
             [
                 (Expected::One, Compared::Exact),
                 (Expected::Subscribed, Compared::Exact),
                 (Expected::Granted, Compared::Pending),
                 (Expected::AtMostOne, Compared::Rewritten),
+                (Expected::Refused, Compared::Exact),
+                (Expected::One, Compared::Exact),
+                (Expected::One, Compared::Doubled),
             ]
         );
+        for consumer in Consumer::all() {
+            let effect = ledger.sign_ups[0].effect(consumer);
+            assert_eq!(effect.is_some(), JUDGED.contains(&consumer.name()), "{consumer}");
+        }
     }
 }

@@ -52,8 +52,8 @@ pub(crate) struct UpArgs {
 }
 
 const EXAMPLES: &str = "\
-One of the addresses is refused by the stand-in for Stripe and one by that for Mailchimp, so that there are dead \
-letters to look at. The verdict compares what the stand-ins hold with what should be: exit code 0 only if every \
+One of the addresses is refused by the stand-in for Stripe and one by that for Mailchimp, and one of the people by that \
+for Salesforce, so that there are dead letters to look at. The verdict compares what the stand-ins hold with what should be: exit code 0 only if every \
 effect shows exactly once.
 
 With --chaos it must end as well, and takes two or three minutes: what a killed consumer held is locked for one, and a call \
@@ -93,10 +93,10 @@ async fn through(
     }
     let mut watch = Watch::new(args, chaos, Progress::new()?)?;
     let settled = unless_stopped(shutdown, watch.until_settled(services)).await.ok_or_else(interrupted)??;
-    let Settled { verdict, chaos } = settled;
-    print!("{}", summary::of(&verdict, chaos.as_deref(), args, folder));
+    print!("{}", summary::of(&settled, args, folder));
+    let Settled { verdict, .. } = settled;
     if args.keep {
-        print!("{}", summary::while_it_stays(&verdict, &services.addresses.control));
+        print!("{}", summary::while_it_stays(&verdict, &services.addresses));
         if let Some(Err(failure)) = unless_stopped(shutdown, services.until_one_ends()).await {
             return Err(failure);
         }

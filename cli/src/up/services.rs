@@ -1,8 +1,16 @@
 //! The services of a run, in the order in which they need one another.
 
-use std::{collections::BTreeMap, convert::Infallible, fmt, fs, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    fmt, fs,
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
@@ -10,13 +18,17 @@ use usher_service::Failure;
 
 use super::{
     UpArgs,
-    environment::{Environment, RULES, SandboxAddress},
+    environment::{Environment, RULES, SALESFORCE_PRIVATE_KEY, SandboxAddress},
+    ledger::JUDGED,
 };
 use crate::{
     child::{Child, Plan},
     consumers::Consumer,
-    local::{ANY_PORT, BrokerAddress, Folder, Variables, broker_plan, variables_of},
+    local::{ANY_PORT, BrokerAddress, Folder, Variables, broker_plan, variables_file, variables_of},
 };
+
+/// The producer, as its settings' file is named.
+const PRODUCER: &str = "producer";
 
 /// For so many sign-ups one more is made whose user is deleted within minutes.
 const SIGN_UPS_PER_SHORT_LIVED: u32 = 20;
@@ -43,7 +55,7 @@ impl fmt::Display for Part {
         f.write_str(match self {
             Self::Broker => "broker",
             Self::Sandbox => "sandbox",
-            Self::Producer => "producer",
+            Self::Producer => PRODUCER,
             Self::Consumer(consumer) => consumer.name(),
         })
     }
@@ -107,7 +119,8 @@ impl<'a> Services<'a> {
         Self { folder, all: Vec::new(), addresses: Addresses::default() }
     }
 
-    /// Starts them one after the other. Those that run are there to be stopped, even if a later one fails.
+    /// Starts them, those that need nothing of one another at once. Those that run are there to be stopped, even if
+    /// another fails.
     ///
     /// # Errors
     /// As [`Child::start`]; the folder can't be written.
@@ -117,16 +130,36 @@ impl<'a> Services<'a> {
             self.add(Part::Sandbox, sandbox_plan(self.folder.path(), args, seed)).await?;
         self.addresses.control = sandbox.control.clone();
         let environment = self.environment(sandbox)?;
-        self.add_with_status(Part::Producer, plan("usher-producer", environment.producer())).await?;
-        for consumer in Consumer::ALL {
-            let variables = environment.consumer(consumer);
-            let told = variables.clone().and([("HEALTH_ADDR", ANY_PORT)]);
-            self.add_with_status(Part::Consumer(consumer), plan(&consumer.program(), told)).await?;
-            // For `usher dlq`, while the run goes on.
-            let file = variables_of(self.folder.path(), consumer);
-            variables.write(&file).map_err(|error| unwritable(&file, &error))?;
+        self.add_all(services(&environment)).await?;
+        self.write_variables(&environment)
+    }
+
+    /// Those that are told where the broker and the vendors are, all at once.
+    async fn add_all(&mut self, plans: Vec<(Part, Plan)>) -> Result<(), Failure> {
+        let logs = self.folder.logs();
+        let start = |(part, plan): (Part, Plan)| {
+            let logs = &logs;
+            async move { (part, Child::start::<Health>(&plan, logs).await, plan) }
+        };
+        let mut starting: FuturesUnordered<_> = plans.into_iter().map(start).collect();
+        while let Some((part, started, plan)) = starting.next().await {
+            let (child, health) = started?;
+            self.all.push(Service { part, plan, life: Life::Runs(Box::new(child)) });
+            self.addresses.status.insert(part, health.status());
         }
+        // As if one after the other: who is needed by others comes first, and to blame first.
+        self.all.sort_by_key(|service| service.part);
         Ok(())
+    }
+
+    /// For `usher dlq` and other commands, while the run goes on.
+    fn write_variables(&self, environment: &Environment) -> Result<(), Failure> {
+        let producer = (variables_file(self.folder.path(), PRODUCER), environment.producer());
+        let consumer = |it| (variables_of(self.folder.path(), it), environment.consumer(it));
+        let mut files = [producer].into_iter().chain(Consumer::all().into_iter().map(consumer));
+        files.try_for_each(|(file, variables)| {
+            variables.write(&file).map_err(|error| unwritable(&file, &error))
+        })
     }
 
     async fn start_broker(&mut self) -> Result<(), Failure> {
@@ -144,11 +177,15 @@ impl<'a> Services<'a> {
     fn environment(&self, sandbox: SandboxAddress) -> Result<Environment, Failure> {
         let rules = self.folder.path().join("birthrights.toml");
         fs::write(&rules, RULES).map_err(|error| unwritable(&rules, &error))?;
+        let key = self.folder.path().join("salesforce-key.pem");
+        write_secret(&key, SALESFORCE_PRIVATE_KEY).map_err(|error| unwritable(&key, &error))?;
         Ok(Environment {
             sandbox,
             bus: self.addresses.bus.clone(),
             checkpoint: self.folder.path().join("checkpoint.json").display().to_string(),
             rules: rules.display().to_string(),
+            salesforce_key: key.display().to_string(),
+            sql_database: sql_database(self.folder.path()).display().to_string(),
         })
     }
 
@@ -156,12 +193,6 @@ impl<'a> Services<'a> {
         let (child, announcement) = Child::start(&plan, &self.folder.logs()).await?;
         self.all.push(Service { part, plan, life: Life::Runs(Box::new(child)) });
         Ok(announcement)
-    }
-
-    async fn add_with_status(&mut self, part: Part, plan: Plan) -> Result<(), Failure> {
-        let health: Health = self.add(part, plan).await?;
-        self.addresses.status.insert(part, health.status());
-        Ok(())
     }
 
     /// Kills a service (SIGKILL), to start it again after a while. False if it is not back from the last time.
@@ -223,9 +254,10 @@ impl<'a> Services<'a> {
     /// Stops them: those that work with something before what they work with. The consumers at once: each may take as
     /// long as a delivery in hand, and longest where the broker is gone.
     pub(crate) async fn stop(&mut self) {
-        for consumer in Consumer::ALL {
+        let of_consumers = Consumer::all().into_iter().map(|it| variables_of(self.folder.path(), it));
+        for file in of_consumers.chain([variables_file(self.folder.path(), PRODUCER)]) {
             // It may never have been written.
-            let _ = fs::remove_file(variables_of(self.folder.path(), consumer));
+            let _ = fs::remove_file(file);
         }
         let (consumers, others): (Vec<_>, Vec<_>) =
             self.all.iter_mut().partition(|service| matches!(service.part, Part::Consumer(_)));
@@ -252,8 +284,27 @@ pub(crate) fn short_lived(args: &UpArgs) -> u32 {
     args.signups.get() / SIGN_UPS_PER_SHORT_LIVED
 }
 
+/// The producer and the consumers.
+fn services(environment: &Environment) -> Vec<(Part, Plan)> {
+    let producer = (Part::Producer, plan("usher-producer", environment.producer()));
+    let consumer = |it: Consumer| (Part::Consumer(it), plan(&it.program(), environment.consumer(it)));
+    [producer].into_iter().chain(Consumer::all().into_iter().map(consumer)).collect()
+}
+
 fn plan(program: &str, environment: Variables) -> Plan {
+    let environment = environment.and([("HEALTH_ADDR", ANY_PORT)]);
     Plan { program: program.to_owned(), args: Vec::new(), environment }
+}
+
+/// Where the consumer sql writes, and the stand-ins' ledger reads.
+fn sql_database(folder: &Path) -> PathBuf {
+    folder.join("signups.db")
+}
+
+/// Nobody else on the machine may read it, as little as it opens: a key of one's own deserves no less.
+fn write_secret(file: &Path, text: &str) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+    file.write_all(text.as_bytes())
 }
 
 fn unwritable(file: &Path, error: &std::io::Error) -> Failure {
@@ -261,17 +312,23 @@ fn unwritable(file: &Path, error: &std::io::Error) -> Failure {
 }
 
 fn sandbox_plan(folder: &Path, args: &UpArgs, seed: u64) -> Plan {
-    let consumers = Consumer::ALL.map(Consumer::name).join(",");
     let args = [
         format!("--ca-file={}", folder.join("ca.pem").display()),
         format!("--seed={seed}"),
-        format!("--consumers={consumers}"),
+        format!("--consumers={}", judged().join(",")),
+        format!("--sql-database={}", sql_database(folder).display()),
         format!("--signups={}", args.signups),
         format!("--rate={}", args.rate),
         format!("--short-lived={}", short_lived(args)),
         "--refused-email".to_owned(),
         "--refused-by-mailchimp=1".to_owned(),
         "--unsubscribed=1".to_owned(),
+        "--refused-by-salesforce=1".to_owned(),
     ];
     Plan { program: "usher-sandbox".to_owned(), args: args.into(), environment: Variables::default() }
+}
+
+/// The consumers that run here and that the ledger judges.
+fn judged() -> Vec<&'static str> {
+    Consumer::all().into_iter().map(Consumer::name).filter(|name| JUDGED.contains(name)).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::{Arguments, Write};
 
-use super::{UpArgs, ledger::Expected, verdict::Verdict};
+use super::{UpArgs, ledger::Expected, rows::Row, services::Addresses, verdict::Verdict, watch::Settled};
 use crate::{
     consumers::Consumer,
     dlq::Letter,
@@ -12,14 +12,16 @@ use crate::{
 /// More would say nothing new.
 const PROBLEMS_SHOWN: usize = 10;
 
-/// The summary. `chaos`: what went wrong meanwhile, if that was asked for.
-pub(crate) fn of(verdict: &Verdict, chaos: Option<&str>, args: &UpArgs, folder: &Folder) -> String {
+/// The summary of a run.
+pub(crate) fn of(settled: &Settled, args: &UpArgs, folder: &Folder) -> String {
+    let Settled { verdict, chaos, unjudged } = settled;
     let mut text = String::from("\n");
     if let Some(chaos) = chaos {
         add(&mut text, format_args!("{chaos}\n"));
     }
     people(&mut text, verdict);
     effects(&mut text, verdict);
+    own_words(&mut text, unjudged);
     problems(&mut text, verdict);
     if !verdict.refused.is_empty() {
         add(&mut text, format_args!("\nThe dead letters:"));
@@ -37,9 +39,13 @@ pub(crate) fn of(verdict: &Verdict, chaos: Option<&str>, args: &UpArgs, folder: 
 }
 
 /// What can be tried while the run stays up.
-pub(crate) fn while_it_stays(verdict: &Verdict, control: &str) -> String {
-    let mut text = String::from("\n");
-    let of_billing = verdict.refused.iter().filter(|(consumer, _)| *consumer == Consumer::Billing);
+pub(crate) fn while_it_stays(verdict: &Verdict, addresses: &Addresses) -> String {
+    let control = &addresses.control;
+    let mut text = String::from("\nHealth, at /healthz, /readyz and /status of:\n");
+    for (part, status) in &addresses.status {
+        add(&mut text, format_args!("  {:<12}{}", part.to_string(), status.trim_end_matches("/status")));
+    }
+    let of_billing = verdict.refused.iter().filter(|(consumer, _)| consumer.name() == "billing");
     if let Some(user) = of_billing.filter_map(|(_, letter)| letter.user_id.as_deref()).next() {
         let order = format!(r#"{{"mend_email":{{"user":"{user}","email":"mended@example.com"}}}}"#);
         add(&mut text, format_args!("To mend the address that Stripe refused and have billing try again:"));
@@ -71,13 +77,23 @@ fn effects(text: &mut String, verdict: &Verdict) {
     let mut above = None;
     for ((consumer, expected), number) in &verdict.as_expected {
         let whose = if above.replace(consumer) == Some(consumer) { "" } else { consumer.name() };
-        count(text, whose, *number, said(*expected));
+        count(text, whose, *number, said(*consumer, *expected));
     }
 }
 
-fn said(expected: Expected) -> &'static str {
+/// Those of whose effects nothing is known but what they say themselves.
+fn own_words(text: &mut String, unjudged: &[Row]) {
+    for Row { name, done, dead_lettered, .. } in unjudged {
+        let dead =
+            if *dead_lettered > 0 { format!(", {dead_lettered} dead-lettered") } else { String::new() };
+        let what = format!("done{dead}, by its own count: the stand-ins know nothing of it");
+        add(text, format_args!("{name:<12}{done:>6}  {what}"));
+    }
+}
+
+fn said(consumer: Consumer, expected: Expected) -> &'static str {
     match expected {
-        Expected::One => "have one Stripe customer, its id on the Entra user",
+        Expected::One => one(consumer),
         Expected::Subscribed => "agreed to mail: on the Mailchimp list and welcomed once",
         Expected::NoConsent => "did not agree to mail: not on the list",
         Expected::Unsubscribed => "had left the list before: still unsubscribed",
@@ -87,6 +103,15 @@ fn said(expected: Expected) -> &'static str {
         Expected::Refused => "refused, and in the dead-letter queue",
         Expected::AtMostOne => "have it once or not at all",
         Expected::Nothing => "were left alone",
+    }
+}
+
+fn one(consumer: Consumer) -> &'static str {
+    match consumer.name() {
+        "crm" => "have one Salesforce contact",
+        "sql" => "have one row in the table",
+        "webhook" => "are known to the webhook's receiver, each by one id and a good signature",
+        _ => "have one Stripe customer, its id on the Entra user",
     }
 }
 

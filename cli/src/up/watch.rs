@@ -10,7 +10,7 @@ use super::{
     UpArgs,
     chaos::{Blow, Chaos},
     client::Client,
-    ledger::Ledger,
+    ledger::{JUDGED, Ledger},
     progress::Progress,
     rows::{Lives, Row, Source},
     services::{Part, Services, short_lived},
@@ -51,6 +51,8 @@ pub(crate) struct Settled {
     pub(crate) verdict: Verdict,
     /// What went wrong on purpose, in a line.
     pub(crate) chaos: Option<String>,
+    /// The consumers of whose effects the ledger knows nothing.
+    pub(crate) unjudged: Vec<Row>,
 }
 
 impl Watch {
@@ -90,7 +92,8 @@ impl Watch {
         self.progress.finish(&self.source.all(), &self.shown());
         let ledger = self.ledger(services).await?;
         let chaos = self.chaos.as_ref().map(|chaos| chaos.summary(ledger.totals.faults));
-        Ok(Settled { verdict: verdict(&ledger, services).await?, chaos })
+        let unjudged = self.shown().into_iter().filter(|row| !JUDGED.contains(&row.name)).collect();
+        Ok(Settled { verdict: verdict(&ledger, services).await?, chaos, unjudged })
     }
 
     /// Until the next look, or until something goes wrong.
@@ -130,7 +133,7 @@ impl Watch {
     async fn look(&mut self, services: &mut Services<'_>) -> Result<(), Failure> {
         services.check().await?;
         self.look_at(services, Part::Producer).await;
-        for consumer in Consumer::ALL {
+        for consumer in Consumer::all() {
             self.look_at(services, Part::Consumer(consumer)).await;
         }
         self.progress.show(&self.source.all(), &self.shown());
@@ -181,7 +184,7 @@ impl Watch {
             let count = |of| status.counts.get(&format!("{}.{of}", dlq::queue(consumer))).copied();
             Some(count("available")? + count("locked")?)
         };
-        Consumer::ALL.into_iter().map(queued).collect()
+        Consumer::all().into_iter().map(queued).collect()
     }
 
     async fn ledger(&self, services: &Services<'_>) -> Result<Ledger, Failure> {
@@ -193,7 +196,7 @@ impl Watch {
 
 async fn verdict(ledger: &Ledger, services: &Services<'_>) -> Result<Verdict, Failure> {
     let mut bus = OnTheBus::default();
-    for consumer in Consumer::ALL {
+    for consumer in Consumer::all() {
         let queue = dlq::queue(consumer);
         let of = |letters: Vec<Letter>| letters.into_iter().map(move |letter| (consumer, letter));
         // In this order: what is dead-lettered meanwhile shows in both rather than in none.

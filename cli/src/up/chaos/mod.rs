@@ -97,7 +97,7 @@ mod tests {
     fn the_summary_says_what_was_sprinkled() {
         let mut chaos = Chaos::of(7, Duration::from_secs(5));
         let kill = |part| Blow::Kill { part, down_for: Duration::ZERO };
-        let upn = Part::Consumer(Consumer::Upn);
+        let upn = Part::Consumer(Consumer::named("upn").unwrap());
         chaos.behind = vec![kill(upn), Blow::Outage { vendor: "stripe" }, kill(Part::Broker), kill(upn)];
         assert_eq!(
             chaos.summary(12),

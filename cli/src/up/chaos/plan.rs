@@ -37,16 +37,23 @@ const KILLS_EACH: usize = 3;
 /// The most kills of the broker. They cost no deliveries, but everybody's time.
 const BROKER_KILLS: usize = 2;
 
-const VENDORS: [&str; 4] = ["login", "graph", "stripe", "mailchimp"];
+/// All that can be gone. The table is a file: what writes to it can only be killed.
+const VENDORS: [&str; 6] = ["login", "graph", "stripe", "mailchimp", "salesforce", "webhook"];
+/// Whose calls fail by chance. Left out is the call by which crm probes: told there that the day's calls are used up, it
+/// rightly makes no more of them for ten minutes.
+const FAULTY: [&str; 7] =
+    ["login", "graph", "stripe", "mailchimp", "salesforce.token", "salesforce.upsert", "webhook"];
 /// Calls of consumers that get no answer. The token endpoint is asked at a start only, and there it would but hold up
 /// the start.
-const HANGING: [&str; 6] = [
+const HANGING: [&str; 8] = [
     "graph.get_user",
     "graph.patch_user",
     "stripe.search_customers",
     "stripe.create_customer",
     "mailchimp.put_member",
     "mailchimp.tag_member",
+    "salesforce.upsert",
+    "webhook.deliver",
 ];
 /// Calls of the producer that get no answer, in one run of so many: while it waits there is little else to hit.
 const HANGING_AT_THE_SOURCE: [&str; 2] = ["graph.audit", "graph.batch"];
@@ -100,7 +107,8 @@ impl Blow {
                     "before", "after", { "status": 429 }, "throttled", { "status": 500 }, { "status": 503 },
                     "stored-500", "stored-500-after",
                 ]);
-                json!({ "fault_plan": { "probability": FAULTS, "seed": seed, "kinds": kinds } })
+                let plan = json!({ "probability": FAULTS, "seed": seed, "kinds": kinds, "to": FAULTY });
+                json!({ "fault_plan": plan })
             }
             Self::Hang { call, after_effect } => {
                 let kind = if *after_effect { "hang-after" } else { "hang" };
@@ -162,8 +170,8 @@ fn outages(chance: &mut Rng, lasts: Duration) -> Vec<(Duration, Blow)> {
 }
 
 fn kills(chance: &mut Rng, lasts: Duration) -> Vec<(Duration, Blow)> {
-    let consumers = Consumer::ALL.map(Part::Consumer);
-    let often = consumers.into_iter().chain([Part::Producer]).flat_map(|part| [part; KILLS_EACH]);
+    let consumers = Consumer::all().into_iter().map(Part::Consumer);
+    let often = consumers.chain([Part::Producer]).flat_map(|part| [part; KILLS_EACH]);
     let mut victims: Vec<Part> = often.chain([Part::Broker; BROKER_KILLS]).collect();
     chance.shuffle(&mut victims);
     victims.truncate(times(lasts, KILL_EVERY) as usize);
