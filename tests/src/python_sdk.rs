@@ -1,7 +1,7 @@
-//! The official Python SDK for Azure Service Bus, which judges the broker, which the documentation's subscriber stands on
-//! and which the bench compares with.
+//! Python's official packages that judge us: the SDK for Azure Service Bus, which judges the broker, which the
+//! documentation's subscriber stands on and which the bench compares with; and the verifier of Standard Webhooks.
 //!
-//! It is installed into `.sdk` at the workspace's root the first time, which takes Python and a package registry.
+//! They are installed into `.sdk` at the workspace's root the first time, which takes Python and a package registry.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,16 +11,29 @@ use std::{
 use crate::judges::succeeds;
 
 /// What is installed: the version that we wrote against, or the newest if that is gone.
-const PACKAGES: [&str; 2] = ["azure-servicebus==7.14.*", "azure-servicebus"];
+const SERVICE_BUS: [&str; 2] = ["azure-servicebus==7.14.*", "azure-servicebus"];
+const WEBHOOKS: [&str; 2] = ["standardwebhooks==1.1.*", "standardwebhooks"];
 
-/// The Python that has the SDK, which is installed if it isn't there yet.
+/// The Python that has the SDK for Service Bus, which is installed if it isn't there yet.
 ///
 /// # Errors
 /// Why it can't be had, in a few words.
 pub fn python_sdk() -> Result<PathBuf, String> {
+    python_with("azure.servicebus", SERVICE_BUS)
+}
+
+/// The Python that has the verifier of Standard Webhooks, likewise.
+///
+/// # Errors
+/// As [`python_sdk`].
+pub fn webhook_verifier() -> Result<PathBuf, String> {
+    python_with("standardwebhooks", WEBHOOKS)
+}
+
+fn python_with(module: &str, packages: [&str; 2]) -> Result<PathBuf, String> {
     let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.sdk");
     let python = sdk.join("bin/python");
-    if succeeds(Command::new(&python).args(["-c", "import azure.servicebus"])) {
+    if succeeds(Command::new(&python).args(["-c", &format!("import {module}")])) {
         return Ok(python);
     }
     if !succeeds(Command::new("python3").args(["-m", "venv"]).arg(&sdk)) {
@@ -28,9 +41,9 @@ pub fn python_sdk() -> Result<PathBuf, String> {
     }
     let install =
         |package| succeeds(Command::new(&python).args(["-m", "pip", "install", "--quiet", package]));
-    if PACKAGES.into_iter().any(install) {
+    if packages.into_iter().any(install) {
         Ok(python)
     } else {
-        Err("azure-servicebus can't be installed: no package registry".to_owned())
+        Err(format!("{} can't be installed: no package registry", packages[1]))
     }
 }

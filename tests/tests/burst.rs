@@ -34,6 +34,7 @@ fn absorb(one_app: bool) {
     }
     assert!(absorbed.took <= absorbed.quotas_take.mul_f64(1.1), "{absorbed:.0?}");
     no_write_is_wasted(&absorbed);
+    one_call_each(&absorbed, sign_ups as u64);
 }
 
 /// Or else the time that the quotas take would be no measure.
@@ -48,5 +49,17 @@ fn no_write_is_wasted(absorbed: &Absorbed) {
     for (consumer, needed) in [(Judged::Birthrights, granted), (Judged::Billing, billed)] {
         let writes = absorbed.calls[&(consumer, Vendor::Graph)].writes;
         assert!(needed > 0 && writes <= needed + needed / 20, "{consumer:?} wrote {writes} for {needed}");
+    }
+}
+
+/// Where one call is the whole effect, there are as many calls as sign-ups, and a few more for tokens.
+fn one_call_each(absorbed: &Absorbed, sign_ups: u64) {
+    for (consumer, vendor) in [
+        (Judged::Crm, Vendor::Salesforce),
+        (Judged::Sql, Vendor::Database),
+        (Judged::Webhook, Vendor::Webhook),
+    ] {
+        let made = absorbed.calls[&(consumer, vendor)].made;
+        assert!((sign_ups..=sign_ups + 5).contains(&made), "{consumer:?} made {made} calls");
     }
 }

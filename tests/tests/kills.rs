@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use usher_bus::{Bus, Message};
 use usher_event::EventId;
-use usher_sandbox::{Effect, Judged, TENANT_ID};
+use usher_sandbox::{Effect, Judged, TENANT_ID, Verdict};
 use usher_tests::processes::{Options, Process, Program, World, eventually, peek_all};
 use uuid::Uuid;
 
@@ -133,7 +133,7 @@ async fn dies_after(consumer: Judged, call: &str, is_there: impl Fn(&Effect) -> 
 
 #[tokio::test]
 async fn a_consumer_killed_between_an_effect_and_the_settlement_repeats_nothing_and_leaves_nothing_out() {
-    use Judged::{Billing, Birthrights, Email, Upn};
+    use Judged::{Billing, Birthrights, Crm, Email, Upn, Webhook};
     // At once: each waits for most of the time, for a lock to be over.
     tokio::join!(
         dies_after(Billing, "stripe.create_customer", |effect| effect.customers.len() == 1),
@@ -146,7 +146,35 @@ async fn a_consumer_killed_between_an_effect_and_the_settlement_repeats_nothing_
             birthrights.actual == birthrights.expected
         }),
         dies_after(Upn, "graph.patch_user", |effect| effect.upn.upn_changes == 1),
+        dies_after(Crm, "salesforce.upsert", |effect| effect.crm.records == 1),
+        dies_after(Webhook, "webhook.deliver", |effect| effect.webhook.verdict == Verdict::Exact),
     );
+}
+
+/// A file can't be made to lose an answer. So the broker is gone when sql has written its row, and with it every way to
+/// settle the message; then sql dies, too.
+#[tokio::test]
+async fn sql_killed_between_its_row_and_the_settlement_repeats_nothing_and_leaves_nothing_out() {
+    let mut world = world_of([Judged::Sql]).await;
+    let _producer = world.producer().start().await;
+    let mut sql = world.sql().start().await;
+    let lock = world.lock_sql_database();
+    let user = world.control.sign_up().await;
+    world.counts(&sql, "it waits for the lock", |counts| counts.of("attempts") == 1).await;
+    world.broker.kill().await;
+    drop(lock);
+
+    eventually("the row is there", async || {
+        let effects = world.control.effects().await;
+        (effects.of(user).unwrap().sql.verdict == Verdict::Exact).then_some(())
+    })
+    .await;
+    sql.kill().await;
+    world.restart_broker().await;
+
+    assert_eq!(peek_all(&*world.queue_of(Judged::Sql).await).await.len(), 1, "not settled");
+    let _sql = world.sql().start().await;
+    all_is_well(&world, 1).await;
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use usher_billing::Existing;
 use usher_sandbox::{Judged, Vendor};
 use usher_tests::simulation::{Options, Report, run};
 
@@ -55,7 +56,8 @@ fn all_histories_leave_each_effect_once_or_one_dead_letter_for_each_sign_up() {
         reports.iter().flat_map(|r| &r.dead_letters).map(|(reason, _)| reason.as_str()).collect();
     println!("{} histories, {faults} faults, dead letters by reason: {reasons:?}", reports.len());
     assert!(faults > reports.len() as u64);
-    assert!(reasons.is_superset(&BTreeSet::from(["StripeRejected", "MailchimpRejected"])), "{reasons:?}");
+    let refusals = BTreeSet::from(["StripeRejected", "MailchimpRejected", "SalesforceRejected"]);
+    assert!(reasons.is_superset(&refusals), "{reasons:?}");
 }
 
 #[test]
@@ -93,6 +95,24 @@ fn entries_up_to_45_minutes_late_and_out_of_order_are_all_published_once() {
         for consumer in Judged::ALL.map(Judged::name) {
             assert_eq!(report.counts[consumer]["received"], 40, "{consumer}");
         }
+    }
+}
+
+#[test]
+fn whoever_was_a_customer_before_is_left_alone_linked_or_refused_whatever_fails() {
+    for stripe_existing in [Existing::Create, Existing::Link, Existing::Reject] {
+        let known = |seed| Options {
+            existing_customers: 0.7,
+            stripe_existing,
+            open_extension: true,
+            http_faults: 0.2,
+            late_calls: 0.1,
+            bus_faults: 0.1,
+            faults_for: Duration::from_secs(1800),
+            consumer_deaths: Judged::ALL.map(|consumer| (consumer, vec![vec![60], vec![90]])).into(),
+            ..Options::quiet(seed, 20)
+        };
+        all(0..5, known);
     }
 }
 

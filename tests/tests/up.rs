@@ -1,4 +1,4 @@
-//! `usher up` as anybody runs it: all services as processes, a number of sign-ups through all four consumers, and
+//! `usher up` as anybody runs it: all services as processes, a number of sign-ups through all seven consumers, and
 //! afterwards the dead letters that it left.
 
 #![allow(clippy::unwrap_used, reason = "all of it is test code, helpers included")]
@@ -21,7 +21,7 @@ fn is_green(output: &Output) {
 }
 
 #[tokio::test]
-async fn a_run_takes_every_sign_up_through_all_four_and_leaves_its_dead_letters_to_be_looked_at() {
+async fn a_run_takes_every_sign_up_through_all_seven_and_leaves_its_dead_letters_to_be_looked_at() {
     let home = tempfile::tempdir().unwrap();
     let up = usher(&home, "up --signups 20 --rate 10 --seed 7").run().await;
     is_green(&up);
@@ -32,6 +32,9 @@ async fn a_run_takes_every_sign_up_through_all_four_and_leaves_its_dead_letters_
         "on the Mailchimp list and welcomed once",
         "  did not agree to mail",
         "  1  had left the list before",
+        "crm             19  have one Salesforce contact",
+        "sql             20  have one row in the table",
+        "webhook         20  are known to the webhook's receiver, each by one id",
     ] {
         assert!(up.stdout.contains(said), "{said}: {}", up.stdout);
     }
@@ -40,6 +43,9 @@ async fn a_run_takes_every_sign_up_through_all_four_and_leaves_its_dead_letters_
         ("email", 1, "MailchimpRejected"),
         ("birthrights", 0, ""),
         ("upn", 0, ""),
+        ("crm", 1, "SalesforceRejected"),
+        ("sql", 0, ""),
+        ("webhook", 0, ""),
     ] {
         let listed = usher(&home, &format!("dlq list {consumer}")).run().await;
         let counts = format!("{letters} in {consumer}'s dead-letter queue");

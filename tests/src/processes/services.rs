@@ -4,8 +4,9 @@ use std::{fs, path::PathBuf};
 
 use usher_sandbox::{
     BIRTHRIGHTS_CLIENT_ID, BIRTHRIGHTS_CLIENT_SECRET, CLIENT_ID, CLIENT_SECRET, CUSTOM_DOMAIN, Judged,
-    MAILCHIMP_KEY, MAILCHIMP_LIST_ID, MAILCHIMP_WELCOME_TAG, RULES, SIGN_UP_APP_ID, STRIPE_KEY, TENANT_ID,
-    UPN_CLIENT_ID, UPN_CLIENT_SECRET, marketing_consent_attribute, stripe_customer_id_attribute,
+    MAILCHIMP_KEY, MAILCHIMP_LIST_ID, MAILCHIMP_WELCOME_TAG, RULES, SALESFORCE_CLIENT_ID,
+    SALESFORCE_PRIVATE_KEY, SALESFORCE_USERNAME, SIGN_UP_APP_ID, STRIPE_KEY, TENANT_ID, UPN_CLIENT_ID,
+    UPN_CLIENT_SECRET, WEBHOOK_SECRET, marketing_consent_attribute, stripe_customer_id_attribute,
 };
 
 use super::{Program, World};
@@ -34,6 +35,9 @@ impl World {
             Judged::Email => self.email(),
             Judged::Birthrights => self.birthrights(),
             Judged::Upn => self.upn(),
+            Judged::Crm => self.crm(),
+            Judged::Sql => self.sql(),
+            Judged::Webhook => self.webhook(),
         }
     }
 
@@ -47,9 +51,7 @@ impl World {
 
     /// E-mail, ready to be started. It has nothing to do with Graph.
     pub fn email(&self) -> Program {
-        self.program("usher-email")
-            .without("ENTRA_CLIENT_ID")
-            .without("ENTRA_CLIENT_SECRET")
+        self.without_graph("usher-email")
             .with("MAILCHIMP_API_KEY", MAILCHIMP_KEY)
             .with("MAILCHIMP_API_BASE", self.sandbox.announced("mailchimp"))
             .with("MAILCHIMP_LIST_ID", MAILCHIMP_LIST_ID)
@@ -75,10 +77,41 @@ impl World {
             .with("UPN_DOMAIN", CUSTOM_DOMAIN)
     }
 
+    /// CRM, ready to be started. It has nothing to do with Graph.
+    pub fn crm(&self) -> Program {
+        let key = self.home().join("salesforce-key.pem");
+        fs::write(&key, SALESFORCE_PRIVATE_KEY).expect("the test's folder can be written");
+        self.without_graph("usher-crm")
+            .with("SALESFORCE_LOGIN_URL", self.sandbox.announced("salesforce"))
+            .with("SALESFORCE_CLIENT_ID", SALESFORCE_CLIENT_ID)
+            .with("SALESFORCE_USERNAME", SALESFORCE_USERNAME)
+            .with("SALESFORCE_PRIVATE_KEY_FILE", key.display().to_string())
+    }
+
+    /// The consumer sql, ready to be started, with a file of this world's. It has nothing to do with Graph.
+    pub fn sql(&self) -> Program {
+        let database = format!("sqlite://{}", self.sql_database().display());
+        self.without_graph("usher-sql").with("SQL_DATABASE_URL", database)
+    }
+
+    /// Webhook, ready to be started; it may call this machine. It has nothing to do with Graph.
+    pub fn webhook(&self) -> Program {
+        self.without_graph("usher-webhook")
+            .with("WEBHOOK_URL", self.sandbox.announced("webhook"))
+            .with("WEBHOOK_SECRET", WEBHOOK_SECRET)
+            .with("WEBHOOK_ALLOW_PRIVATE", "127.0.0.0/8")
+    }
+
     /// The command line, with the settings that an operator of this world has.
     pub fn usher<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Program {
         let operator = self.billing().without("HEALTH_ADDR");
         operator.renamed("usher").args(args)
+    }
+
+    fn without_graph(&self, name: &'static str) -> Program {
+        ["ENTRA_CLIENT_ID", "ENTRA_CLIENT_SECRET", "ENTRA_AUTHORITY_HOST", "GRAPH_ENDPOINT"]
+            .into_iter()
+            .fold(self.program(name), Program::without)
     }
 
     fn program(&self, name: &'static str) -> Program {

@@ -1,6 +1,10 @@
 //! A broker and the stand-in vendors, and how everything else is started beside them.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use clap::Parser;
 use serde_json::{Value, json};
@@ -64,6 +68,23 @@ impl World {
     /// Where everything lies, the files with all that was said (`*.out`, `*.err`) included.
     pub fn home(&self) -> &Path {
         self.home.path()
+    }
+
+    /// The file that the consumer sql writes to, and the ledger reads.
+    pub fn sql_database(&self) -> PathBuf {
+        sql_database(self.home())
+    }
+
+    /// Keeps everybody else from writing to that file, until what is returned is dropped. The consumer has made it.
+    ///
+    /// # Panics
+    /// If it isn't there.
+    pub fn lock_sql_database(&self) -> rusqlite::Connection {
+        let file = self.sql_database();
+        assert!(file.exists(), "nobody has made {}", file.display());
+        let lock = rusqlite::Connection::open(file).expect("a file of ours can be opened");
+        lock.execute_batch("BEGIN IMMEDIATE").expect("whoever writes to it is soon done");
+        lock
     }
 
     /// Starts the broker again, on the same port and with the same data.
@@ -228,13 +249,18 @@ fn topology_with_short_locks() -> Value {
     json!({ "UserConfig": { "Namespaces": [{ "Name": "test", "Topics": [topic] }] } })
 }
 
+fn sql_database(home: &Path) -> PathBuf {
+    home.join("signups.db")
+}
+
 /// Stand-ins without delays, so that what a test waits for is what it is about.
 fn sandbox(home: &Path, options: &Options) -> Program {
     let ca_file = home.join("ca.pem").display().to_string();
+    let database = sql_database(home).display().to_string();
     let consumers: Vec<_> = options.consumers.iter().map(|consumer| consumer.name()).collect();
     Program::new("usher-sandbox", home)
         .args(["--ca-file", &ca_file, "--seed", "7", "--audit-page-size", "1000"])
-        .args(["--consumers", &consumers.join(",")])
+        .args(["--consumers", &consumers.join(","), "--sql-database", &database])
         .args(["--audit-latency", "0s", "--audit-latency-p99", "0s", "--stragglers", "0"])
         .args(["--replication-lag", "0s", "--answer-time", options.answer_time])
         .with_all(&options.variables)

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use usher_sandbox::{AuditLatency, Effects, Judged, Vendor};
 
 use super::{
-    cast::{STRIPE_CALLS_TEST, WRITES_ALONE, WRITES_SHARED},
+    cast::{SALESFORCE_CALLS, STRIPE_CALLS_TEST, WEBHOOK_CALLS, WRITES_ALONE, WRITES_SHARED},
     options::Options,
     simulated,
     traffic::{Calls, Traffic},
@@ -96,7 +96,11 @@ fn quotas_take(options: &Options, traffic: &Traffic) -> Duration {
     let graph = Judged::ALL.map(|consumer| {
         traffic.total(consumer.name(), Vendor::Graph).writes as f64 / f64::from(writes_a_second)
     });
-    let stripe = traffic.total(Judged::Billing.name(), Vendor::Stripe).made as f64;
-    let slowest = graph.into_iter().fold(stripe / f64::from(STRIPE_CALLS_TEST), f64::max);
-    Duration::from_secs_f64(slowest)
+    let calls = |consumer: Judged, vendor| traffic.total(consumer.name(), vendor).made as f64;
+    let paced = [
+        calls(Judged::Billing, Vendor::Stripe) / f64::from(STRIPE_CALLS_TEST),
+        calls(Judged::Crm, Vendor::Salesforce) / f64::from(SALESFORCE_CALLS),
+        calls(Judged::Webhook, Vendor::Webhook) / f64::from(WEBHOOK_CALLS),
+    ];
+    Duration::from_secs_f64(graph.into_iter().chain(paced).fold(0.0, f64::max))
 }

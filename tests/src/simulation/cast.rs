@@ -1,22 +1,31 @@
-//! The four consumers, each set up as an operator would set it up beside the others.
+//! The seven consumers, each set up as an operator would set it up beside the others.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    num::NonZeroU32,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use usher_billing::{Billing, BillingSettings};
 use usher_birthrights::{Birthrights, BirthrightsSettings};
+use usher_crm::{Crm, CrmSettings, PrivateKey};
 use usher_email::{Email, EmailSettings, StatusIfNew, Unverified};
 use usher_entra::EntraSettings;
+use usher_http::Guard;
 use usher_sandbox::{
     BILLING_CLIENT_ID, BILLING_CLIENT_SECRET, BIRTHRIGHTS_CLIENT_ID, BIRTHRIGHTS_CLIENT_SECRET, CLIENT_ID,
     CLIENT_SECRET, CUSTOM_DOMAIN, GRAPH_URL, Judged, LOGIN_URL, MAILCHIMP_KEY, MAILCHIMP_LIST_ID,
     MAILCHIMP_PERMISSION_ID, MAILCHIMP_URL, MAILCHIMP_WELCOME_TAG, PRODUCER_CLIENT_ID,
-    PRODUCER_CLIENT_SECRET, RULES, STRIPE_URL, TENANT_ID, UPN_CLIENT_ID, UPN_CLIENT_SECRET,
-    marketing_consent_attribute, stripe_customer_id_attribute,
+    PRODUCER_CLIENT_SECRET, RULES, SALESFORCE_CLIENT_ID, SALESFORCE_PRIVATE_KEY, SALESFORCE_URL,
+    SALESFORCE_USERNAME, STRIPE_URL, TENANT_ID, UPN_CLIENT_ID, UPN_CLIENT_SECRET, WEBHOOK_PATH,
+    WEBHOOK_SECRET, WEBHOOK_URL, marketing_consent_attribute, stripe_customer_id_attribute,
 };
+use usher_sql::Sql;
 use usher_subscriber::{Consumer, Handler, Ports};
+use usher_webhook::{Probe, Webhook, WebhookSettings};
 use uuid::Uuid;
 
-use super::options::Options;
+use super::{options::Options, table::Table};
 
 /// How many writes a second Graph gets from a consumer with an app registration of its own, and from one of three
 /// that share one: the defaults and the advice of `GRAPH_WRITES_PER_SECOND`.
@@ -25,8 +34,18 @@ pub(super) const WRITES_SHARED: u32 = 6;
 /// How many calls a second Stripe gets: the defaults of `STRIPE_CALLS_PER_SECOND`.
 pub(super) const STRIPE_CALLS_LIVE: u32 = 80;
 pub(super) const STRIPE_CALLS_TEST: u32 = 20;
+/// How many calls a second Salesforce gets: the default of `SALESFORCE_CALLS_PER_SECOND`.
+pub(super) const SALESFORCE_CALLS: u32 = 10;
+/// How many posts a second the webhook's receiver gets: the default of `WEBHOOK_CALLS_PER_SECOND`.
+pub(super) const WEBHOOK_CALLS: u32 = 50;
+/// How much of an org's calls a day is left to others, in percent: the default of `SALESFORCE_LIMIT_RESERVE`.
+const SALESFORCE_RESERVE: u8 = 5;
 /// How many connections a Mailchimp account has.
 const MAILCHIMP_CONNECTIONS: usize = 10;
+
+/// Read once: a key is checked at length, and thousands of processes start here.
+static KEY: LazyLock<PrivateKey> =
+    LazyLock::new(|| SALESFORCE_PRIVATE_KEY.parse().expect("the sandbox's own key is good"));
 
 /// A consumer as these options have it.
 pub(super) fn handler(consumer: Judged, options: &Options, ports: Ports) -> Arc<dyn Handler> {
@@ -37,6 +56,9 @@ pub(super) fn handler(consumer: Judged, options: &Options, ports: Ports) -> Arc<
         Judged::Email => Arc::new(Email::new(setup.email(), ports).expect(GOOD)),
         Judged::Birthrights => Arc::new(Birthrights::new(setup.birthrights(), ports).expect(GOOD)),
         Judged::Upn => Arc::new(usher_upn::Upn::new(setup.upn(), ports).expect(GOOD)),
+        Judged::Crm => Arc::new(Crm::new(setup.crm(), ports).expect(GOOD)),
+        Judged::Sql => Arc::new(Sql::with_store(TENANT_ID, ports.clock, Arc::new(Table(ports.http)))),
+        Judged::Webhook => Arc::new(Webhook::new(setup.webhook(), ports).expect(GOOD)),
     }
 }
 
@@ -47,6 +69,9 @@ pub(super) fn max_event_age(consumer: Judged) -> Option<Duration> {
         Judged::Email => Email::MAX_EVENT_AGE,
         Judged::Birthrights => Birthrights::MAX_EVENT_AGE,
         Judged::Upn => usher_upn::Upn::MAX_EVENT_AGE,
+        Judged::Crm => Crm::MAX_EVENT_AGE,
+        Judged::Sql => Sql::MAX_EVENT_AGE,
+        Judged::Webhook => Webhook::MAX_EVENT_AGE,
     }
 }
 
@@ -66,10 +91,14 @@ impl Setup<'_> {
         let of_key = if self.options.stripe_is_live { STRIPE_CALLS_LIVE } else { STRIPE_CALLS_TEST };
         BillingSettings {
             entra: self.entra((BILLING_CLIENT_ID, BILLING_CLIENT_SECRET)),
-            stripe_secret_key: self.options.stripe_key().into(),
+            stripe_secret_key: Some(self.options.stripe_key().parse().expect("a key says which it is")),
+            stripe_accounts: None,
+            stripe_mode: None,
             stripe_api_base: STRIPE_URL.parse().expect("a constant"),
             stripe_calls_per_second: (self.processes() > 1).then(|| self.share(of_key)),
             stripe_customer_id_attribute: stripe_customer_id_attribute(),
+            stripe_existing: self.options.stripe_existing,
+            stripe_open_extension: self.options.open_extension().map(str::to_owned),
         }
     }
 
@@ -105,6 +134,31 @@ impl Setup<'_> {
                 .parse()
                 .expect("a constant"),
             upn_domain: CUSTOM_DOMAIN.parse().expect("a constant"),
+        }
+    }
+
+    fn crm(&self) -> CrmSettings {
+        CrmSettings {
+            tenant_id: TENANT_ID,
+            salesforce_client_id: SALESFORCE_CLIENT_ID.to_owned(),
+            salesforce_username: SALESFORCE_USERNAME.into(),
+            salesforce_private_key_file: KEY.clone(),
+            salesforce_login_url: SALESFORCE_URL.parse().expect("a constant"),
+            salesforce_api_version: "v64.0".to_owned(),
+            salesforce_mapping: None,
+            salesforce_calls_per_second: self.share(SALESFORCE_CALLS),
+            salesforce_limit_reserve: SALESFORCE_RESERVE,
+        }
+    }
+
+    fn webhook(&self) -> WebhookSettings {
+        WebhookSettings {
+            tenant_id: TENANT_ID,
+            webhook_url: format!("{WEBHOOK_URL}{WEBHOOK_PATH}").parse().expect("two constants"),
+            webhook_secret: WEBHOOK_SECRET.parse().expect("a constant"),
+            webhook_allow_private: Guard::default(),
+            webhook_probe: Probe::Signed,
+            webhook_calls_per_second: self.share(WEBHOOK_CALLS),
         }
     }
 

@@ -10,13 +10,15 @@ mod mortal;
 mod options;
 mod outage;
 mod people;
+mod table;
 mod traffic;
 mod verdict;
 mod world;
 
 use std::{collections::BTreeMap, future::Future, time::Duration};
 
-use usher_subscriber::{Ended, Replayed};
+use usher_sandbox::Judged;
+use usher_subscriber::dead_letters::{Ended, Fate};
 
 pub use burst::{Absorbed, burst};
 pub use options::Options;
@@ -77,7 +79,7 @@ async fn history(options: &Options) -> Result<Report, String> {
         ledger: world.effects().sign_ups.iter().map(|line| format!("{line:?}")).collect(),
     };
     verdict::before_replay(&world.effects(), &dead)?;
-    world.heal();
+    world.heal(&dead[&Judged::Billing]);
     let replayed = replay(&world, &dead).await?;
     verdict::in_the_end(&world.effects(), &world.dead_letters().await)
         .map_err(|wrong| format!("{wrong} {replayed:?}"))?;
@@ -86,7 +88,7 @@ async fn history(options: &Options) -> Result<Report, String> {
 }
 
 /// The operator has each consumer try again what it could not do; returns what became of it.
-async fn replay(world: &World, dead: &DeadLetters) -> Result<Vec<Replayed>, String> {
+async fn replay(world: &World, dead: &DeadLetters) -> Result<Vec<Fate>, String> {
     let mut all = Vec::new();
     for (&consumer, _) in dead.iter().filter(|(_, letters)| !letters.is_empty()) {
         let (summary, replayed) = world.replay(consumer).await;

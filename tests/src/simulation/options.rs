@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use usher_sandbox::{Judged, SandboxSettings, Vendor};
+use usher_billing::Existing;
+use usher_sandbox::{Judged, SandboxSettings, StripePolicy, Vendor};
 
 /// Everything that a seed decides, drawn once and printed with a failure.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +24,14 @@ pub struct Options {
     pub unsubscribed: usize,
     /// How many leave the list soon after they were welcomed.
     pub leavers: usize,
+    /// How many of them Salesforce refuses, or has twice.
+    pub refused_by_salesforce: usize,
+    /// The share of them who are Stripe customers already, by their address.
+    pub existing_customers: f64,
+    /// What billing makes of those.
+    pub stripe_existing: Existing,
+    /// Whether the customer's id goes into an open extension as well.
+    pub open_extension: bool,
     /// How many more sign up at the same moment, all with one name.
     pub namesakes: usize,
     /// How many more have names that some program will stumble over.
@@ -67,6 +76,9 @@ impl Options {
     pub fn of(seed: u64) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let rng = &mut rng;
+        // What came later has chances of its own, so that a seed's other chances stay as they were.
+        let mut later = fastrand::Rng::with_seed(!seed);
+        let later = &mut later;
         Self {
             seed,
             sign_ups: rng.usize(1..=8),
@@ -76,6 +88,10 @@ impl Options {
             refused_by_mailchimp: rng.usize(0..=1),
             unsubscribed: rng.usize(0..=1),
             leavers: rng.usize(0..=1),
+            refused_by_salesforce: later.usize(0..=2),
+            existing_customers: pick(later, [0.0, 0.3, 0.6]),
+            stripe_existing: pick(later, [Existing::Create, Existing::Link, Existing::Reject]),
+            open_extension: later.bool(),
             namesakes: pick(rng, [0, 2, 4, 8]),
             hostile_names: rng.usize(0..=2),
             chosen_names: rng.usize(0..=1),
@@ -90,7 +106,12 @@ impl Options {
             bus_faults: pick(rng, [0.0, 0.02, 0.1]),
             faults_for: minutes(rng, 90),
             producer_deaths: deaths(rng),
-            consumer_deaths: Judged::ALL.map(|consumer| (consumer, processes(rng))).into(),
+            consumer_deaths: Judged::ALL
+                .map(|consumer| {
+                    let chance = if FIRST.contains(&consumer) { &mut *rng } else { &mut *later };
+                    (consumer, processes(chance))
+                })
+                .into(),
             outage: (rng.u8(..) < 64).then(|| (pick(rng, Vendor::ALL), minutes(rng, 30))),
         }
     }
@@ -106,6 +127,10 @@ impl Options {
             refused_by_mailchimp: 0,
             unsubscribed: 0,
             leavers: 0,
+            refused_by_salesforce: 0,
+            existing_customers: 0.0,
+            stripe_existing: Existing::Create,
+            open_extension: false,
             namesakes: 0,
             hostile_names: 0,
             chosen_names: 0,
@@ -139,7 +164,19 @@ impl Options {
         settings.audit.latency.straggler_max = Self::LATEST;
         settings.stripe.keys = vec![self.stripe_key().into()];
         settings.stripe.per_second = if self.stripe_is_live { 100 } else { 25 };
+        settings.stripe.existing = self.existing_customers;
+        settings.stripe.policy = match self.stripe_existing {
+            Existing::Create => StripePolicy::Create,
+            Existing::Link => StripePolicy::Link,
+            Existing::Reject => StripePolicy::Reject,
+        };
+        settings.stripe.open_extension = self.open_extension().map(str::to_owned);
         settings
+    }
+
+    /// The open extension that receives the customer's id.
+    pub(super) fn open_extension(&self) -> Option<&'static str> {
+        self.open_extension.then_some("com.example.usher")
     }
 
     /// The key of the Stripe account, which says whether it is live.
@@ -147,6 +184,9 @@ impl Options {
         if self.stripe_is_live { "sk_live_simulation" } else { "sk_test_simulation" }
     }
 }
+
+/// Those whose deaths a seed has always drawn.
+const FIRST: [Judged; 4] = [Judged::Billing, Judged::Email, Judged::Birthrights, Judged::Upn];
 
 fn pick<T: Copy, const N: usize>(rng: &mut fastrand::Rng, of: [T; N]) -> T {
     of[rng.usize(..N)]

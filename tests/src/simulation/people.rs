@@ -34,6 +34,7 @@ pub(super) fn sign_up(sandbox: &Sandbox, options: &Options, now: OffsetDateTime)
         refused_email: options.refused_email,
         refused_by_mailchimp: options.refused_by_mailchimp,
         unsubscribed: options.unsubscribed,
+        refused_by_salesforce: options.refused_by_salesforce,
         bystanders: 3,
         short_lived: options.short_lived,
     });

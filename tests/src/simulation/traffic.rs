@@ -107,15 +107,14 @@ impl Service<Request> for Tap {
 }
 
 fn called(request: &Request) -> Vendor {
-    let host = request.uri().host().unwrap_or_default();
-    let named = Vendor::ALL.into_iter().find(|vendor| host.contains(vendor.name()));
-    named.expect("the processes of a simulation know only the stand-ins")
+    let called = InProcess::vendor_at(request.uri().host().unwrap_or_default());
+    called.expect("the processes of a simulation know only the stand-ins")
 }
 
 fn writes(request: &Request, is_batch: bool) -> u64 {
     match (is_batch, request.method()) {
         (true, _) => count_in(request.body(), "requests", |step| step["method"] != "GET"),
-        (false, &Method::GET) => 0,
+        (false, &(Method::GET | Method::OPTIONS)) => 0,
         (false, _) => 1,
     }
 }
@@ -125,6 +124,8 @@ fn throttled(answer: &Response, vendor: Vendor, is_batch: bool) -> u64 {
     match answer.status() {
         StatusCode::TOO_MANY_REQUESTS => 1,
         StatusCode::FORBIDDEN if vendor == Vendor::Mailchimp && media.starts_with("text/html") => 1,
+        // All others who may not call get a 401, or a 404.
+        StatusCode::FORBIDDEN if vendor == Vendor::Salesforce => 1,
         StatusCode::OK if is_batch => count_in(answer.body(), "responses", |step| step["status"] == 429),
         _ => 0,
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use usher_bus::Peeked;
 use usher_event::Event;
-use usher_sandbox::{Effect, Effects, EmailExpected, Expected, Judged, Kind, Verdict};
+use usher_sandbox::{CrmExpected, Effect, Effects, EmailExpected, Expected, Judged, Kind, Verdict};
 use uuid::Uuid;
 
 /// What consumers could not do.
@@ -32,6 +32,11 @@ fn due(line: &Effect, consumer: Judged) -> Due {
         (Kind::AdminMade | Kind::OtherApp | Kind::Failed, _) => Due::Nothing,
         (Kind::Customer, Judged::Billing) if line.expected == Expected::Refused => Due::Refusal,
         (Kind::Customer, Judged::Email) if line.email.expected == EmailExpected::Refused => Due::Refusal,
+        (Kind::Customer, Judged::Crm)
+            if matches!(line.crm.expected, CrmExpected::Ambiguous | CrmExpected::Refused) =>
+        {
+            Due::Refusal
+        }
         (Kind::Customer, _) => Due::Effect,
     }
 }
@@ -39,7 +44,7 @@ fn due(line: &Effect, consumer: Judged) -> Due {
 /// Whether no waiting can mend it.
 pub(super) fn is_beyond_repair(effects: &Effects) -> bool {
     let totals = &effects.totals;
-    totals.wrong + totals.strangers + totals.unknown_members > 0 || !totals.misuses.is_empty()
+    totals.wrong + totals.of_nobody() > 0 || !totals.misuses.is_empty()
 }
 
 /// Once all is quiet: at each destination one effect per sign-up, or one dead letter with our reason, and nothing
@@ -90,6 +95,9 @@ fn has_our_reason((reason, description): &(String, String), consumer: Judged) ->
         Judged::Billing => &["StripeRejected", "EntraRejected"],
         Judged::Email => &["MailchimpRejected"],
         Judged::Birthrights | Judged::Upn => &["EntraRejected"],
+        Judged::Crm => &["SalesforceRejected"],
+        Judged::Sql => &["DatabaseRejected"],
+        Judged::Webhook => &["WebhookRejected"],
     };
     let ours = reason == "RetriesExhausted" || of_vendor.contains(&reason.as_str());
     ours && description.contains(&format!("consumer={} attempt=", consumer.name()))

@@ -7,14 +7,18 @@ use tokio::task::JoinSet;
 use usher_broker::{MemoryBus, topology::Topology};
 use usher_bus::{Bus, Entity, Peeked};
 use usher_clock::Clock;
+use usher_event::Event;
 use usher_http::HttpClient;
 use usher_producer::{MemoryCheckpoint, Policy, Producer, StartFrom};
 use usher_sandbox::{
-    Effects, Expected, FaultKind, FaultPlan, Judged, SIGN_UP_APP_ID, Sandbox, SandboxSettings, TENANT_ID,
+    Effects, FaultKind, FaultPlan, Judged, SIGN_UP_APP_ID, Sandbox, SandboxSettings, TENANT_ID,
     company_type_attribute, marketing_consent_attribute,
 };
 use usher_service::{Health, Shutdown};
-use usher_subscriber::{Limits, Ports, ReplayFilter, Replayed, Subscriber, Summary};
+use usher_subscriber::{
+    Limits, Ports, Replay, Subscriber,
+    dead_letters::{Fate, Summary},
+};
 
 use super::{
     cast,
@@ -186,19 +190,23 @@ impl World {
         dead
     }
 
-    /// Everything is healthy again, and what customers can mend is mended: their address.
-    pub(super) fn heal(&self) {
+    /// Everything is healthy again, and what customers can mend is mended: an address that Stripe calls no address, as
+    /// billing's dead letters say.
+    pub(super) fn heal(&self, dead_of_billing: &[Peeked]) {
         self.parts.sandbox.faults().clear();
-        for effect in self.effects().sign_ups {
-            if effect.expected == Expected::Refused {
-                let mended = format!("mended-{}@example.com", effect.user_id);
-                self.parts.sandbox.mend_email(effect.user_id, &mended);
+        for letter in dead_of_billing {
+            let (_, description) = letter.message.dead_letter();
+            if description.is_some_and(|description| description.contains("code=email_invalid")) {
+                let event =
+                    Event::from_json(&letter.message.body).expect("what is dead-lettered is an event");
+                let user = event.data.user_id;
+                self.parts.sandbox.mend_email(user, &format!("mended-{user}@example.com"));
             }
         }
     }
 
     /// The operator replays a consumer's dead letters. Also returns what became of each.
-    pub(super) async fn replay(&self, consumer: Judged) -> (Summary, Vec<Replayed>) {
+    pub(super) async fn replay(&self, consumer: Judged) -> (Summary, Vec<Fate>) {
         let life = Life::new(None, self.parts.network.clone(), 0);
         let receiver = self.parts.bus.receiver(&entity(consumer).dead_letters()).await.expect("as above");
         let subscriber = Subscriber::new(
@@ -211,8 +219,8 @@ impl World {
             Health::new(),
         );
         let mut replayed = Vec::new();
-        let report = &mut |one: &Replayed| replayed.push(one.clone());
-        let summary = subscriber.replay(&ReplayFilter::default(), &Shutdown::new(), report).await;
+        let report = &mut |one: &Fate| replayed.push(one.clone());
+        let summary = subscriber.replay(&Replay::default(), &Shutdown::new(), report).await;
         (summary.expect("as above"), replayed)
     }
 

@@ -20,36 +20,47 @@ use usher_bus::{Bus, Message};
 use usher_event::EventId;
 use usher_sandbox::{
     BIRTHRIGHTS_CLIENT_SECRET, CLIENT_SECRET, CUSTOM_DOMAIN, Effects, EmailExpected, Expected, Judged,
-    MAILCHIMP_KEY, STRIPE_KEY, TENANT_ID, UPN_CLIENT_SECRET,
+    MAILCHIMP_KEY, SALESFORCE_PRIVATE_KEY, SALESFORCE_USERNAME, STRIPE_KEY, TENANT_ID, UPN_CLIENT_SECRET,
+    WEBHOOK_SECRET,
 };
 use usher_tests::processes::{Options, Output, Process, World, eventually, peek_all};
 use uuid::Uuid;
 
 /// Those at once, after a first one by itself.
 const SIGN_UPS: usize = 24;
-/// What each consumer has: a sign-up that its vendor refuses and three messages that are no events. More sign-ups that
+/// What each consumer has: three messages that are no events, and a sign-up that its vendor refuses. More sign-ups that
 /// a vendor is made to refuse come on top, unless the broker's death undoes the settlement and the second delivery
 /// succeeds.
-const DEAD_LETTERS: usize = 4;
-/// Who else has a refused sign-up, of the vendor's making; billing has the address that Stripe refuses.
-const REFUSED: [(Judged, &str); 3] = [
-    (Judged::Email, "mailchimp.tag_member"),
-    (Judged::Birthrights, "graph.add_member"),
-    (Judged::Upn, "graph.patch_user"),
+const NO_EVENTS: usize = 3;
+/// Who has a refused sign-up of the vendor's making, at which call, and by what answer; billing has the address that
+/// Stripe refuses, and sql has none: its table is a file, which refuses nobody.
+const REFUSED: [(Judged, &str, u16); 5] = [
+    (Judged::Email, "mailchimp.tag_member", 400),
+    (Judged::Birthrights, "graph.add_member", 400),
+    (Judged::Upn, "graph.patch_user", 400),
+    (Judged::Crm, "salesforce.upsert", 406),
+    (Judged::Webhook, "webhook.deliver", 410),
 ];
 /// What a stranger put on the topic, in a message that is no event.
 const STRANGER: [&str; 2] = ["Augusta Byron", "augusta.byron@example.com"];
 /// What somebody's address was mended to.
 const MENDED: &str = "hanako.mended@example.com";
-/// The keys, and how tokens, signatures and Mailchimp's credentials (`usher:` in base64) begin.
-const SECRETS: [&str; 10] = [
+/// The password of databases that nobody reaches.
+const SQL_PASSWORD: &str = "correct-horse-battery";
+/// The keys, and how tokens, claims, signatures and Mailchimp's credentials (`usher:` in base64) begin. The private key
+/// comes on top, line by line.
+const SECRETS: [&str; 14] = [
     STRIPE_KEY,
     MAILCHIMP_KEY,
     CLIENT_SECRET,
     BIRTHRIGHTS_CLIENT_SECRET,
     UPN_CLIENT_SECRET,
     "SAS_KEY_VALUE",
-    "opaque.",
+    SALESFORCE_USERNAME,
+    SQL_PASSWORD,
+    WEBHOOK_SECRET,
+    "00D5e0000000SEA!",
+    "eyJhbGciOi",
     "Bearer ",
     "SharedAccessSignature",
     "dXNoZXI6",
@@ -86,19 +97,32 @@ async fn start_in_vain(world: &World) {
         world.control.fail_next("login.token", kind).await;
         assert_ne!(world.producer().run().await.code, Some(0));
     }
-    for consumer in Judged::ALL {
-        let call = if consumer == Judged::Email { "mailchimp.get_list" } else { "login.token" };
+    for (consumer, call) in [
+        (Judged::Billing, "login.token"),
+        (Judged::Email, "mailchimp.get_list"),
+        (Judged::Birthrights, "login.token"),
+        (Judged::Upn, "login.token"),
+        (Judged::Crm, "salesforce.token"),
+        (Judged::Webhook, "webhook.probe"),
+    ] {
         world.control.fail_next(call, json!({ "status": 401 })).await;
-        assert_eq!(world.consumer(consumer).run().await.code, Some(64));
+        let ended = world.consumer(consumer).run().await;
+        assert_eq!(ended.code, Some(64), "{consumer:?}: {}", ended.stderr);
+    }
+    for scheme in ["postgres", "mysql"] {
+        let url = format!("{scheme}://usher:{SQL_PASSWORD}@127.0.0.1:1/usher");
+        // A database that isn't there is waited for.
+        let ended = world.sql().with("SQL_DATABASE_URL", url).start().await.terminate().await;
+        assert_eq!(ended.code, Some(0), "{scheme}: {}", ended.stderr);
     }
 }
 
 /// Starts the consumers that are [`REFUSED`]; somebody signs up, and each of them gives that up.
 async fn start_refused(world: &World) -> Vec<Process> {
     let mut consumers = Vec::new();
-    for (consumer, call) in REFUSED {
+    for (consumer, call, status) in REFUSED {
         consumers.push(world.consumer(consumer).start().await);
-        world.control.fail_next(call, json!({ "status": 400 })).await;
+        world.control.fail_next(call, json!({ "status": status })).await;
     }
     world.control.order(json!({ "sign_up": { "marketing_consent": true } })).await;
     for consumer in &consumers {
@@ -131,6 +155,16 @@ async fn trouble(world: &World) {
         ("graph.add_member", json!({ "status": 404 })),
         ("graph.assign_app_role", json!({ "status": 503 })),
         ("graph.assign_app_role", json!({ "status": 400 })),
+        ("salesforce.upsert", json!({ "status": 401 })),
+        ("salesforce.upsert", json!({ "status": 400 })),
+        ("salesforce.upsert", json!("after")),
+        ("salesforce.upsert", json!({ "status": 503 })),
+        ("salesforce.upsert", json!("before")),
+        ("webhook.deliver", json!({ "status": 401 })),
+        ("webhook.deliver", json!("throttled")),
+        ("webhook.deliver", json!("after")),
+        ("webhook.deliver", json!({ "status": 500 })),
+        ("webhook.deliver", json!("before")),
     ] {
         world.control.fail_next(call, kind).await;
     }
@@ -173,9 +207,12 @@ async fn dlq(world: &World, haystack: &mut Haystack, of: Judged, command: &str, 
 /// The operator looks at everything and replays.
 async fn look_at_dead_letters(world: &World, haystack: &mut Haystack, of: Judged) {
     dlq(world, haystack, of, "list", &[]).await;
+    dlq(world, haystack, of, "group", &[]).await;
+    dlq(world, haystack, of, "export", &["-"]).await;
     let list = dlq(world, haystack, of, "list", &["--json"]).await;
     let letters = peek_all(&*world.dead_letters_of(of).await).await.len();
-    assert!(letters >= DEAD_LETTERS, "{of:?}: {list:?}");
+    let refused = usize::from(of != Judged::Sql);
+    assert!(letters >= NO_EVENTS + refused, "{of:?}: {list:?}");
     assert_eq!((list.code, list.stdout.lines().count()), (Some(0), letters), "{list:?}");
     for line in list.stdout.lines() {
         let letter: Value = serde_json::from_str(line).unwrap();
@@ -183,6 +220,7 @@ async fn look_at_dead_letters(world: &World, haystack: &mut Haystack, of: Judged
         let shown = dlq(world, haystack, of, "show", &[&number]).await;
         assert_eq!(shown.code, Some(0), "{}", shown.stderr);
     }
+    dlq(world, haystack, of, "replay", &["--dry-run"]).await;
     dlq(world, haystack, of, "replay", &[]).await;
 }
 
@@ -213,10 +251,11 @@ async fn nothing_personal_and_no_secret_is_said_exported_or_kept() {
     let mut producer = world.producer().start().await;
     let mut consumers = start_refused(&world).await;
     consumers.push(world.billing().start().await);
+    consumers.push(world.sql().start().await);
     trouble(&world).await;
     let many = json!({
         "count": SIGN_UPS, "rate": 6, "refused_email": true, "refused_by_mailchimp": 2, "unsubscribed": 1,
-        "short_lived": 0,
+        "refused_by_salesforce": 2, "short_lived": 0,
     });
     world.control.order(json!({ "sign_ups": many })).await;
     publish_garbage(&world).await;
@@ -256,7 +295,10 @@ async fn nothing_personal_and_no_secret_is_said_exported_or_kept() {
     let personal = personal(&people, &revealed);
     assert!(personal.len() > SIGN_UPS * 5 && personal.contains(&MENDED.to_owned()));
     assert!(personal.iter().any(|value| value.ends_with(&format!("@{CUSTOM_DOMAIN}"))), "names have changed");
-    let needles = personal.iter().map(String::as_str).chain(STRANGER).chain(SECRETS);
+    // Its first line says what it is for.
+    let key = SALESFORCE_PRIVATE_KEY.lines().skip_while(|line| !line.starts_with("-----"));
+    let key = key.filter(|line| !line.starts_with("-----"));
+    let needles = personal.iter().map(String::as_str).chain(STRANGER).chain(SECRETS).chain(key);
     for needle in needles.clone() {
         would_be_found(needle);
     }
@@ -277,6 +319,8 @@ fn holds_what_it_should(haystack: &Haystack, effects: &Effects) {
             ("usher-billing.err", &event),
             ("usher-birthrights.err", &event),
             ("usher-upn.err", &event),
+            ("usher-crm.err", &event),
+            ("usher-webhook.err", &event),
         ] {
             assert!(haystack.holds(place, needle), "{needle} is not in {place}");
         }
@@ -284,10 +328,13 @@ fn holds_what_it_should(haystack: &Haystack, effects: &Effects) {
         let mail = line.email.expected == EmailExpected::Subscribed;
         assert!(!mail || haystack.holds("usher-email.err", &event), "{event} is not in usher-email.err");
     }
+    for consumer in Judged::ALL.into_iter().filter(|consumer| *consumer != Judged::Sql).map(Judged::name) {
+        let place = format!("dlq list {consumer}");
+        assert!(haystack.holds(&place, "Rejected"), "nothing is refused in {place}");
+    }
     for consumer in Judged::ALL.map(Judged::name) {
         for (place, needle) in [
             (format!("dlq list {consumer}"), "Undecodable"),
-            (format!("dlq list {consumer}"), "Rejected"),
             (format!("dlq show {consumer}"), "***"),
             (format!("dlq replay {consumer}"), "still dead"),
             (format!("usher-{consumer}.err"), "\"level\":\"trace\""),

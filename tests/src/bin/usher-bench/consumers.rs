@@ -1,12 +1,16 @@
 //! The consumers that are measured together, each with settings that hold nothing back.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use usher_sandbox::{
     BILLING_CLIENT_ID, BILLING_CLIENT_SECRET, BIRTHRIGHTS_CLIENT_ID, BIRTHRIGHTS_CLIENT_SECRET,
     CUSTOM_DOMAIN, MAILCHIMP_KEY, MAILCHIMP_LIST_ID, MAILCHIMP_WELCOME_TAG, PRODUCER_CLIENT_ID,
-    PRODUCER_CLIENT_SECRET, RULES, STRIPE_KEY, UPN_CLIENT_ID, UPN_CLIENT_SECRET, company_type_attribute,
+    PRODUCER_CLIENT_SECRET, RULES, SALESFORCE_CLIENT_ID, SALESFORCE_PRIVATE_KEY, SALESFORCE_USERNAME,
+    STRIPE_KEY, UPN_CLIENT_ID, UPN_CLIENT_SECRET, WEBHOOK_SECRET, company_type_attribute,
     marketing_consent_attribute, stripe_customer_id_attribute,
 };
 use uuid::Uuid;
@@ -36,13 +40,20 @@ pub(crate) fn event_attributes() -> String {
     [marketing_consent_attribute(), company_type_attribute()].join(",")
 }
 
+/// Where the consumer sql writes, in `folder`, and the ledger reads.
+pub(crate) fn sql_database(folder: &Path) -> PathBuf {
+    folder.join("signups.db")
+}
+
 /// All of them.
 ///
 /// # Errors
-/// The rules can't be written into `folder`.
+/// What they read can't be written into `folder`.
 pub(crate) fn all(sandbox: &Sandbox, folder: &Path) -> anyhow::Result<Vec<Consumer>> {
     let rules = folder.join("rules.toml");
     fs::write(&rules, RULES).context("the rules can't be written")?;
+    let key = folder.join("salesforce-key.pem");
+    fs::write(&key, SALESFORCE_PRIVATE_KEY).context("the key can't be written")?;
     let consumer = |program, app, own: Vec<(&'static str, String)>| Consumer {
         program,
         app,
@@ -65,6 +76,13 @@ pub(crate) fn all(sandbox: &Sandbox, folder: &Path) -> anyhow::Result<Vec<Consum
             (UPN_CLIENT_ID, UPN_CLIENT_SECRET),
             vec![("UPN_DOMAIN", CUSTOM_DOMAIN.to_owned())],
         ),
+        consumer("usher-crm", PRODUCER, crm(sandbox, &key)),
+        consumer(
+            "usher-sql",
+            PRODUCER,
+            vec![("SQL_DATABASE_URL", format!("sqlite://{}", sql_database(folder).display()))],
+        ),
+        consumer("usher-webhook", PRODUCER, webhook(sandbox)),
     ])
 }
 
@@ -85,5 +103,24 @@ fn email(sandbox: &Sandbox) -> Vec<(&'static str, String)> {
         ("MAILCHIMP_CONSENT_ATTRIBUTE", marketing_consent_attribute()),
         ("MAILCHIMP_WELCOME_TAG", MAILCHIMP_WELCOME_TAG.to_owned()),
         ("MAILCHIMP_CONNECTIONS", CONCURRENCY.to_owned()),
+    ]
+}
+
+fn crm(sandbox: &Sandbox, key: &Path) -> Vec<(&'static str, String)> {
+    vec![
+        ("SALESFORCE_LOGIN_URL", sandbox.salesforce.clone()),
+        ("SALESFORCE_CLIENT_ID", SALESFORCE_CLIENT_ID.to_owned()),
+        ("SALESFORCE_USERNAME", SALESFORCE_USERNAME.to_owned()),
+        ("SALESFORCE_PRIVATE_KEY_FILE", key.display().to_string()),
+        ("SALESFORCE_CALLS_PER_SECOND", UNBOUNDED.to_owned()),
+    ]
+}
+
+fn webhook(sandbox: &Sandbox) -> Vec<(&'static str, String)> {
+    vec![
+        ("WEBHOOK_URL", sandbox.webhook.clone()),
+        ("WEBHOOK_SECRET", WEBHOOK_SECRET.to_owned()),
+        ("WEBHOOK_ALLOW_PRIVATE", "127.0.0.0/8".to_owned()),
+        ("WEBHOOK_CALLS_PER_SECOND", UNBOUNDED.to_owned()),
     ]
 }

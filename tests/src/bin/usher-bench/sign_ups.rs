@@ -29,7 +29,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 const AT_MOST: Duration = Duration::from_secs(600);
 /// Stand-ins without waits or limits. Search is as far behind as in life, which costs billing a call.
 const SANDBOX: [&str; 13] = [
-    "--consumers=billing,email,birthrights,upn",
+    "--consumers=billing,email,birthrights,upn,crm,sql,webhook",
     "--audit-latency=0s",
     "--audit-latency-p99=0s",
     "--stragglers=0",
@@ -58,6 +58,8 @@ pub(crate) struct Sandbox {
     pub(crate) login: String,
     pub(crate) stripe: String,
     pub(crate) mailchimp: String,
+    pub(crate) salesforce: String,
+    pub(crate) webhook: String,
     control: String,
     ca_file: String,
 }
@@ -99,6 +101,7 @@ impl Services {
         let broker = Broker::start(folder).await?;
         let mut stand_ins = ours("usher-sandbox")?;
         stand_ins.args(SANDBOX).arg("--ca-file").arg(folder.join("ca.pem"));
+        stand_ins.arg("--sql-database").arg(consumers::sql_database(folder));
         let mut sandbox = Program::start("usher-sandbox", stand_ins, folder)?;
         let addresses: Sandbox = sandbox.announcement().await?;
         let service = |name, app| command(name, app, &broker.connection_string, &addresses);

@@ -15,7 +15,7 @@ pub(crate) fn of(sizes: Sizes, throughput: &Throughput, sign_ups: &SignUps) -> S
     let mut table = Table::default();
     compare(&mut table, throughput);
     table.row(
-        "sign-ups a second, audit log through all four consumers",
+        "sign-ups a second, audit log through all seven consumers",
         &thousands(sign_ups.per_second),
         "",
         "",
@@ -50,8 +50,8 @@ fn notes(sizes: Sizes) -> String {
          Consumers: a handler that does nothing, peek-lock, up to {IN_HAND} messages in hand, each completed on its own; \
          medians of {runs} runs in turns, {messages} messages a run (SDK: {sdk_messages}), from one broker process that syncs \
          to disk.\n\
-         Sign-ups: {sign_ups} at once, stand-ins for Entra, Stripe and Mailchimp on the same machine that answer at once and do not \
-         throttle, {CONCURRENCY} in work at a time in each consumer.\n",
+         Sign-ups: {sign_ups} at once, stand-ins for the vendors on the same machine that answer at once and do not throttle, a \
+         SQLite file for sql, {CONCURRENCY} in work at a time in each consumer.\n",
         facts = machine::facts(),
     )
 }

@@ -10,12 +10,16 @@ use crate::{
 };
 
 const WIDTH: f64 = 990.0;
-const HEIGHT: f64 = 520.0;
 /// The space between the axes of one panel, where the first begins, and from one to the next.
 const PANEL: [f64; 2] = [270.0, 160.0];
 const LEFT: f64 = 45.0;
 const COLUMN: f64 = 320.0;
-const ROWS: [f64; 2] = [75.0, 315.0];
+const ROWS: [f64; 2] = [95.0, 335.0];
+/// How many vendors stand side by side, and from these to those below.
+const COLUMNS: usize = 3;
+const BAND: f64 = 490.0;
+/// What is left below the last.
+const BELOW: f64 = 50.0;
 /// What is shown around the return, in seconds.
 const AROUND: [f64; 2] = [-30.0, 90.0];
 /// Into how many steps the vertical axes are divided, and what their ends are multiples of, so that each step is even.
@@ -24,32 +28,36 @@ const Y_UNIT: u64 = 50;
 const OUTAGE: &str = "#f3ece0";
 
 /// Who calls, and the colour of that.
-const CALLERS: [(&str, &str); 5] = [
+const CALLERS: [(&str, &str); 8] = [
     ("producer", "#999999"),
     ("billing", "#6a4fb3"),
     ("email", "#d1752c"),
     ("birthrights", "#2f8f5b"),
     ("upn", "#2b78c2"),
+    ("crm", "#b23a5e"),
+    ("sql", "#7a8b2a"),
+    ("webhook", "#1b9aaa"),
 ];
 
 /// Draws it.
 pub(crate) fn draw(hours: &[Hour], sign_ups_an_hour: usize) -> String {
-    let mut svg = Svg::new(WIDTH, HEIGHT);
+    let bands = hours.len().div_ceil(COLUMNS);
+    let mut svg = Svg::new(WIDTH, ROWS[0] + BAND * bands as f64 - BELOW);
     svg.title((LEFT, 24.0), &format!("An hour without a vendor, at {sign_ups_an_hour} sign-ups an hour"));
     legend(&mut svg);
-    for (column, hour) in hours.iter().enumerate() {
-        let left = LEFT + COLUMN * column as f64;
-        behind(&mut svg, left, hour, most_behind(hours));
-        calls(&mut svg, left, hour, most_calls(hours));
+    for (n, hour) in hours.iter().enumerate() {
+        let corner = (LEFT + COLUMN * (n % COLUMNS) as f64, BAND * (n / COLUMNS) as f64);
+        behind(&mut svg, corner, hour, most_behind(hours));
+        calls(&mut svg, corner, hour, most_calls(hours));
     }
     svg.finish()
 }
 
 fn legend(svg: &mut Svg) {
     for (n, (name, colour)) in CALLERS.iter().enumerate() {
-        let left = WIDTH - 425.0 + 85.0 * n as f64;
-        svg.rect([left, 15.0, 10.0, 10.0], colour);
-        svg.text((left + 14.0, 24.0), Anchor::Start, name);
+        let left = LEFT + 85.0 * n as f64;
+        svg.rect([left, 40.0, 10.0, 10.0], colour);
+        svg.text((left + 14.0, 49.0), Anchor::Start, name);
     }
 }
 
@@ -77,11 +85,11 @@ fn calls_in(hour: &Hour, second: i64) -> [u64; CALLERS.len()] {
     })
 }
 
-fn behind(svg: &mut Svg, left: f64, hour: &Hour, top: f64) {
+fn behind(svg: &mut Svg, (left, down): (f64, f64), hour: &Hour, top: f64) {
     let minutes = |time: std::time::Duration| time.as_secs_f64() / 60.0;
     let x = [0.0, minutes(Hour::END)];
-    let panel = Panel { frame: [left, ROWS[0], PANEL[0], PANEL[1]], x, top };
-    svg.title((left, ROWS[0] - 12.0), &format!("{} is down: sign-ups not done", name(hour.vendor)));
+    let panel = Panel { frame: [left, down + ROWS[0], PANEL[0], PANEL[1]], x, top };
+    svg.title((left, down + ROWS[0] - 12.0), &format!("{} is down: sign-ups not done", name(hour.vendor)));
     panel.bar(svg, [minutes(Hour::FROM), minutes(Hour::UNTIL)], [0.0, top], OUTAGE);
     panel.axes(svg, [30.0, top / Y_STEPS], |x| format!("{x} min"));
     for consumer in Judged::ALL {
@@ -91,9 +99,9 @@ fn behind(svg: &mut Svg, left: f64, hour: &Hour, top: f64) {
     }
 }
 
-fn calls(svg: &mut Svg, left: f64, hour: &Hour, top: f64) {
-    let panel = Panel { frame: [left, ROWS[1], PANEL[0], PANEL[1]], x: AROUND, top };
-    svg.title((left, ROWS[1] - 12.0), &format!("{} is back: calls a second", name(hour.vendor)));
+fn calls(svg: &mut Svg, (left, down): (f64, f64), hour: &Hour, top: f64) {
+    let panel = Panel { frame: [left, down + ROWS[1], PANEL[0], PANEL[1]], x: AROUND, top };
+    svg.title((left, down + ROWS[1] - 12.0), &format!("{} is back: calls a second", name(hour.vendor)));
     panel.bar(svg, [AROUND[0], 0.0], [0.0, top], OUTAGE);
     panel.axes(svg, [30.0, top / Y_STEPS], |x| format!("{x} s"));
     for second in AROUND[0] as i64..AROUND[1] as i64 {
@@ -122,5 +130,8 @@ fn name(vendor: Vendor) -> &'static str {
         Vendor::Graph => "Graph",
         Vendor::Stripe => "Stripe",
         Vendor::Mailchimp => "Mailchimp",
+        Vendor::Salesforce => "Salesforce",
+        Vendor::Database => "The database",
+        Vendor::Webhook => "The webhook",
     }
 }
