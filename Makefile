@@ -1,6 +1,6 @@
 # Each target is a thin name for one command; CARGO_FLAGS goes to all of them.
 
-.PHONY: help run build test lint deny simulate burst plot bench
+.PHONY: help run build test lint deny simulate burst plot month backfill letters bench
 
 help: ## What there is to make
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -32,6 +32,18 @@ burst: ## Ten thousand sign-ups at once, under simulated time, against the vendo
 plot: ## Make docs/outage.svg: an hour without each vendor, under simulated time
 	cargo run -p usher-tests --bin usher-outage-plot > docs/outage.svg.new
 	mv docs/outage.svg.new docs/outage.svg
+
+month: ## A month of a tenant's life, for Usher and for the usual approach: prints the table of docs/month.md
+	cargo run -p usher-tests --bin usher-month
+
+backfill: ## A hundred thousand sign-ups of the past in one backfill: prints time, requests and memory
+	cargo build --workspace --bins
+	cargo test -p usher-tests --test backfill -- --nocapture a_hundred_thousand
+
+letters: ## A million dead letters through every command: prints time and memory of each
+	cargo build --workspace --bins
+	USHER_LETTERS=1000000 cargo test -p usher-subscriber --test runtime dead_letters -- --nocapture
+	USHER_LETTERS=1000000 cargo test -p usher-tests --test many_dead_letters -- --nocapture
 
 bench: ## Messages a second beside the official Python SDK, sign-ups a second, memory: prints a table
 	cargo build --release --workspace --bins
