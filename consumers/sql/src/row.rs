@@ -87,11 +87,13 @@ impl Row {
         }
     }
 
-    /// Nobody's row, for the probe, which takes it back.
+    /// Nobody's row, for the probe, which takes it back. Another nobody's each time: replicas that probe at once would
+    /// wait for one another's, and MariaDB calls that a deadlock.
     pub(crate) fn sample() -> Self {
+        let user_id = Uuid::new_v4();
         Self {
-            user_id: Uuid::nil(),
-            event_id: EventId::of(Uuid::nil(), Uuid::nil()),
+            user_id,
+            event_id: EventId::of(Uuid::nil(), user_id),
             tenant_id: Uuid::nil(),
             email: None,
             email_verified: false,
