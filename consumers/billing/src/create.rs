@@ -1,40 +1,38 @@
 //! The creation of a customer, once for each sign-up.
 
-use usher_clock::Clock;
 use usher_http::{Failure, FailureClass};
 use usher_subscriber::Outcome;
 
 use crate::{
     customer::{Customer, NewCustomer},
-    stripe::{Stripe, StripeError},
+    stripe::Stripe,
 };
 
-/// How long the key after a spent one serves, in seconds: deliveries at about the same time share it, and a failure
-/// stored under it stands in the way no longer than this.
-const KEY_SERVES: i64 = 300;
+/// How many idempotency keys there are for one thing that is to be done once. A delivery's attempt spends one at most,
+/// by a failure that Stripe stores: these are the attempts of several deliveries, and in a day they can be used again.
+pub(crate) const KEYS: u32 = 32;
 
-/// The period of time that a key for which the first is spent serves for.
-pub(crate) fn period(clock: Clock) -> i64 {
-    clock.now().unix_timestamp() / KEY_SERVES
-}
-
-/// Creates the customer under the event's idempotency key. A key that only repeats an earlier failure, or that was used
-/// with other parameters, is given up for one that changes with time: but first we look whether it had an effect, which
-/// takes an e-mail, since only the list by e-mail does not lag. Without one we wait for the search to catch up rather
-/// than risk a second customer.
-pub(crate) async fn create(stripe: &Stripe, new: &NewCustomer, clock: Clock) -> Result<Customer, Outcome> {
-    match stripe.create(new, &new.idempotency_key(None)).await {
-        Err(error) if error.key_is_spent() => {}
-        answer => return answer.map_err(Outcome::from),
+/// Creates the customer under the event's first idempotency key that is not spent. One is if it only repeats an earlier
+/// failure, or was used with other parameters; we go on to the next only after a look whether it had an effect. That takes
+/// an e-mail, since only the list by e-mail does not lag: without one we wait for the search to catch up rather than risk
+/// a second customer.
+///
+/// The keys and their order are the same for everybody at any time. So whatever a key is used for, late or at the same
+/// moment elsewhere, whoever comes to it gets that one customer or sees it spent.
+pub(crate) async fn create(stripe: &Stripe, new: &NewCustomer) -> Result<Customer, Outcome> {
+    for key in (0..KEYS).map(|at| new.idempotency_key(at)) {
+        match stripe.create(new, &key).await {
+            Err(error) if error.key_is_spent() => {}
+            answer => return answer.map_err(Outcome::from),
+        }
+        if let Some(customer) = stripe.find(new).await? {
+            return Ok(customer);
+        }
+        if new.emails().next().is_none() {
+            break;
+        }
     }
-    if let Some(customer) = stripe.find(new).await? {
-        return Ok(customer);
-    }
-    if new.emails().next().is_none() {
-        return Err(key_spent());
-    }
-    let created = stripe.create(new, &new.idempotency_key(Some(period(clock)))).await;
-    created.map_err(|error: StripeError| if error.key_is_spent() { key_spent() } else { error.into() })
+    Err(key_spent())
 }
 
 /// The key's own end is waited for. Stripe is there and works: hence a conflict.

@@ -81,11 +81,12 @@ impl NewCustomer {
         [&self.email, &self.former_email].into_iter().flatten().map(String::as_str)
     }
 
-    /// The event's key, the same for every delivery of it; or, once that is spent, the key of a period of time.
-    pub(crate) fn idempotency_key(&self, period: Option<i64>) -> String {
-        match period {
-            None => format!("usher-{}", self.event_id),
-            Some(period) => format!("usher-{}-{period}", self.event_id),
+    /// One of the event's keys, the same for every delivery of it: the first, or the one to follow when those before it
+    /// are spent.
+    pub(crate) fn idempotency_key(&self, at: u32) -> String {
+        match at {
+            0 => format!("usher-{}", self.event_id),
+            at => format!("usher-{}-{at}", self.event_id),
         }
     }
 

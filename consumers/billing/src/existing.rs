@@ -7,12 +7,11 @@
 //! names a user already, of this tenant or of another, is theirs: it is never linked again.
 
 use clap::ValueEnum;
-use usher_clock::Clock;
 use usher_http::{Failure, FailureClass};
 use usher_subscriber::Outcome;
 
 use crate::{
-    create::period,
+    create::KEYS,
     customer::{Customer, NewCustomer},
     rejected,
     stripe::Stripe,
@@ -36,7 +35,6 @@ pub(crate) async fn existing(
     stripe: &Stripe,
     new: &NewCustomer,
     email_is_verified: bool,
-    clock: Clock,
 ) -> Result<Option<Customer>, Outcome> {
     let Some(email) = new.email().filter(|_| policy != Existing::Create) else { return Ok(None) };
     let mut listed = stripe.list_by_email(email).await?;
@@ -46,7 +44,7 @@ pub(crate) async fn existing(
     }
     match policy {
         Existing::Reject if !listed.is_empty() => Err(rejected("customer-exists")),
-        Existing::Link if email_is_verified => link(stripe, new, listed, clock).await,
+        Existing::Link if email_is_verified => link(stripe, new, listed).await,
         Existing::Create | Existing::Link | Existing::Reject => Ok(None),
     }
 }
@@ -55,12 +53,11 @@ async fn link(
     stripe: &Stripe,
     new: &NewCustomer,
     listed: Vec<Customer>,
-    clock: Clock,
 ) -> Result<Option<Customer>, Outcome> {
     let mut free = listed.into_iter().filter(Customer::is_nobodys);
     match (free.next(), free.next()) {
         (None, _) => Ok(None),
-        (Some(customer), None) => claim(stripe, new, &customer.id, clock).await.map(Some),
+        (Some(customer), None) => claim(stripe, new, &customer.id).await.map(Some),
         // Which of them it is, a person has to say: by the metadata of one, or by an address on one alone.
         (Some(_), Some(_)) => Err(rejected("several-customers")),
     }
@@ -69,23 +66,32 @@ async fn link(
 /// Ties the customer to the user. Stripe knows no "only if it is still free", but an idempotency key knows whose it is:
 /// it is the customer's, so that of two users who want one customer at once the second comes with other parameters and
 /// is refused, while two deliveries of one sign-up make one change. Whose the customer is then, it says itself: a stored
-/// answer may be older than what has been done to the customer since.
-async fn claim(stripe: &Stripe, new: &NewCustomer, id: &str, clock: Clock) -> Result<Customer, Outcome> {
-    for key in [format!("usher-link-{id}"), format!("usher-link-{id}-{}", period(clock))] {
+/// answer may be older than what has been done to the customer since. A key under which a failure is stored is followed
+/// by the next, the same for both.
+async fn claim(stripe: &Stripe, new: &NewCustomer, id: &str) -> Result<Customer, Outcome> {
+    for key in (0..KEYS).map(|at| link_key(id, at)) {
         let is_spent = match stripe.update(id, &new.claim(), &key).await {
             Err(error) if error.is_stored_failure() => true,
             Err(error) if error.is_of_other_parameters() || error.is_missing() => false,
             answer => answer.map(|_| false)?,
         };
         let now = stripe.customer(id).await?;
+        let is_free = now.as_ref().is_some_and(Customer::is_nobodys);
         if let Some(customer) = now.filter(|customer| new.is_already(customer)) {
             return Ok(customer);
         }
-        if !is_spent {
+        if !(is_spent && is_free) {
             break;
         }
     }
     Err(taken())
+}
+
+fn link_key(id: &str, at: u32) -> String {
+    match at {
+        0 => format!("usher-link-{id}"),
+        at => format!("usher-link-{id}-{at}"),
+    }
 }
 
 /// Somebody was quicker, or the failure that is stored has to run out: another look tells. Stripe is there and works.

@@ -153,9 +153,9 @@ impl Billing {
         let verified = user.verified_addresses();
         let is_verified =
             new.email().is_some_and(|email| verified.iter().any(|own| own.eq_ignore_ascii_case(email)));
-        match existing::existing(self.existing, account, new, is_verified, self.clock).await? {
+        match existing::existing(self.existing, account, new, is_verified).await? {
             Some(customer) => Ok(customer),
-            None => create::create(account, new, self.clock).await,
+            None => create::create(account, new).await,
         }
     }
 

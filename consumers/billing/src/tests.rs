@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -156,11 +157,25 @@ async fn a_spent_key_whose_creation_had_no_effect_gives_way_to_another() {
     assert_eq!(vendors.state().written, [json!({ ATTRIBUTE: "cus_late" })]);
 }
 
+/// Or a creation that is late under one key would be doubled by one that comes first to another.
 #[tokio::test(start_paused = true)]
-async fn a_spent_key_is_waited_for_where_no_address_can_tell_whether_it_had_an_effect() {
+async fn whoever_creates_and_whenever_comes_to_the_same_keys_in_the_same_order() {
+    let with_spent = |spent| State { email: Some("ada@example.com"), spent, ..State::default() };
+    let one = Vendors::that(with_spent(7));
+    assert!(matches!(one.bill().await, Outcome::Done));
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    let other = Vendors::that(with_spent(3));
+    assert!(matches!(other.bill().await, Outcome::Done));
+    let (one, other) = (one.state().keys.clone(), other.state().keys.clone());
+    assert_eq!((one.len(), other.len()), (8, 4));
+    assert_eq!(one[..4], other);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spent_key_is_waited_for_where_no_address_can_tell_whether_it_had_an_effect_or_all_are_spent() {
     for state in [
         State { email: None, has_an_effect: true, spent: 1, ..State::default() },
-        State { email: Some("ada@example.com"), spent: 2, ..State::default() },
+        State { email: Some("ada@example.com"), spent: usize::MAX, ..State::default() },
     ] {
         let vendors = Vendors::that(state);
         let outcome = vendors.bill().await;

@@ -18,9 +18,14 @@ mod template;
 #[cfg(test)]
 mod testing;
 
-use std::io::{BufWriter, stdout};
+use std::{
+    io::{BufWriter, stdout},
+    time::Duration,
+};
 
 use async_trait::async_trait;
+use backon::{ConstantBuilder, Retryable};
+use serde_json::Value;
 use usher_clock::Clock;
 use usher_entra::{Graph, GraphError, User};
 use usher_event::Event;
@@ -34,6 +39,11 @@ pub use crate::{
     settings::{Domain, DomainError, UpnSettings},
     template::{Template, TemplateError},
 };
+
+/// How often one name is asked for again when no clear answer came, and after which pause: with calls that take their full
+/// time, less than half of what a handler may take.
+const AGAIN: usize = 3;
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// The handler.
 pub struct Upn {
@@ -112,8 +122,9 @@ impl Upn {
 
     /// Tries one name after the other until one is free.
     async fn change(&self, event: &Event, change: &Change) -> Result<Outcome, Outcome> {
-        for upn in &change.upns {
-            match self.graph.patch_user(event.data.user_id, &change.properties(upn)).await {
+        for (at, upn) in change.upns.iter().enumerate() {
+            let again = if at == 0 { 0 } else { AGAIN };
+            match self.ask(event.data.user_id, &change.properties(upn), again).await {
                 Ok(()) => return Ok(Outcome::Done),
                 // On whichever property: of what we send, only the UPN must be one user's alone.
                 Err(GraphError::Conflict { .. }) => {}
@@ -122,6 +133,19 @@ impl Upn {
             }
         }
         Ok(Outcome::Reject(Rejection::new("UpnTaken", "every candidate is another user's")))
+    }
+
+    /// Asks for one name. For one that is not the first, `again` when no clear answer came: it may come to be late, and
+    /// before the next attempt an earlier name may become free, which would then be a second change. Asking for the same
+    /// one is none.
+    async fn ask(&self, user: Uuid, properties: &Value, again: usize) -> Result<(), GraphError> {
+        let ask = || self.graph.patch_user(user, properties);
+        let unclear = |error: &GraphError| match error {
+            GraphError::Transport(_) => true,
+            GraphError::Transient(failure) => failure.retry_after.is_none(),
+            _ => false,
+        };
+        ask.retry(ConstantBuilder::default().with_delay(PAUSE).with_max_times(again)).when(unclear).await
     }
 
     /// A user who can't be found is waited for, and after that gone; all else is the call's own failure.

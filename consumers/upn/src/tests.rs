@@ -69,6 +69,18 @@ async fn the_suffix_grows_until_a_name_is_free() {
     assert_eq!(tenant.patches().len(), 4);
 }
 
+/// It may take effect late; and by then the name before it may be free, and would be a second change.
+#[tokio::test(start_paused = true)]
+async fn a_second_choice_whose_answer_is_lost_is_asked_for_again_before_any_other() {
+    let tenant = Tenant::default().with(ADA, "Ada", "King", "A").answers(Method::PATCH, taken());
+    let tenant = tenant.answers(Method::PATCH, Err(TransportError::Timeout));
+    let tenant = tenant.answers(Method::PATCH, problem(503, "ServiceUnavailable"));
+    assert_eq!(handle(&tenant, ADA).await, Outcome::Done);
+    let asked: Vec<_> = tenant.patches().iter().map(|it| it["userPrincipalName"].clone()).collect();
+    let second = "ada.king-4c5d@contoso.com";
+    assert_eq!(asked, ["ada.king@contoso.com", second, second, second]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_user_whose_names_are_all_taken_is_rejected_with_that_reason() {
     let tenant = Tenant::default().with(ADA, "Ada", "King", "A");
