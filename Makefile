@@ -1,6 +1,6 @@
 # Each target is a thin name for one command; CARGO_FLAGS goes to all of them.
 
-.PHONY: help run build test lint deny simulate burst plot month backfill letters bench
+.PHONY: help run build test lint deny simulate burst plot month backfill letters bench images sizes
 
 help: ## What there is to make
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -48,3 +48,12 @@ letters: ## A million dead letters through every command: prints time and memory
 bench: ## Messages a second beside the official Python SDK, sign-ups a second, memory: prints a table
 	cargo build --release --workspace --bins
 	target/release/usher-bench
+
+sizes: ## Compile what goes into images and weigh each image with Buildah: at most 20 MB
+	cargo build --locked --profile container --workspace --exclude usher-tests --bins
+	cargo build --workspace --bins
+	USHER_SIZES=1 cargo test -p usher-tests --test containers -- --nocapture no_image_is_larger
+
+images: ## Build the image of every program with podman (docs/containers.md)
+	for it in usher usher-producer usher-broker usher-sandbox $$(sed -n 's/.*"name": "\([^"]*\)".*/usher-\1/p' infra/consumers.json); do \
+		podman build --format docker --file infra/Containerfile --target $$it --tag $$it . || exit 1; done
