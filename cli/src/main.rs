@@ -8,8 +8,12 @@ mod dlq;
 mod doctor;
 mod local;
 mod new;
+mod plan;
 mod programs;
 mod reconcile;
+mod sandbox;
+mod status;
+mod trace;
 mod up;
 
 use std::process::ExitCode;

@@ -212,6 +212,64 @@ fn a_child_that_dies_later_ends_the_run_too() {
 }
 
 #[test]
+fn traces_go_where_the_operator_says_and_then_there_is_nothing_to_read_here() {
+    let house = House::new().with_all();
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1");
+    let mut usher = house.usher(&["up", "--signups", "1"]);
+    let usher = spawn(usher.env(endpoint.0, endpoint.1).stdout(Stdio::piped()).stderr(Stdio::piped()));
+    all_have_started(&house);
+    let settings = fs::read_to_string(house.path(".usher/last/producer.env")).unwrap();
+    assert!(!settings.contains(endpoint.0), "it is handed on, not overruled: {settings}");
+    send("-INT", &usher);
+    let said = text(&usher.wait_with_output().unwrap().stdout);
+    assert!(
+        said.contains("OTEL_EXPORTER_OTLP_ENDPOINT is set") && said.contains("nothing to read"),
+        "{said}"
+    );
+    assert_eq!(code(&house.run(&["trace"])), Some(69));
+
+    let both = output(house.usher(&["up", "--otlp-port", "4318"]).env(endpoint.0, endpoint.1));
+    assert_eq!(code(&both), Some(64), "{}", text(&both.stderr));
+}
+
+#[test]
+fn services_are_told_to_send_traces_and_metrics_here() {
+    let house = House::new().with_all();
+    let usher = up(&house);
+    all_have_started(&house);
+    for service in ["producer", "billing"] {
+        let settings = fs::read_to_string(house.path(&format!(".usher/last/{service}.env"))).unwrap();
+        assert!(settings.contains("OTEL_EXPORTER_OTLP_ENDPOINT='http://127.0.0.1:"), "{settings}");
+        assert!(settings.contains("OTEL_BSP_SCHEDULE_DELAY='500'"), "{settings}");
+    }
+    assert!(exists(&house, ".usher/last/run.json") && exists(&house, ".usher/last/traces.jsonl"));
+    send("-INT", &usher);
+    usher.wait_with_output().unwrap();
+    assert!(!exists(&house, ".usher/last/run.json"), "nobody answers there any more");
+}
+
+#[test]
+fn what_looks_at_a_run_that_goes_on_says_so_where_none_does() {
+    let house = House::new();
+    for command in [
+        &["status"][..],
+        &["sandbox", "break", "stripe"],
+        &["sandbox", "repair"],
+        &["sandbox", "sign-up", "3"],
+        &["trace", "a1b2"],
+    ] {
+        let output = house.run(command);
+        assert_eq!(code(&output), Some(69), "{command:?}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("usher up"), "{command:?}: {}", text(&output.stderr));
+    }
+    for wrong in
+        [&["sandbox", "break", "shoes"][..], &["sandbox", "break", "stripe", "--how", "418"], &["sandbox"]]
+    {
+        assert_eq!(code(&house.run(wrong)), Some(64), "{wrong:?}");
+    }
+}
+
+#[test]
 fn ctrl_c_stops_every_child_before_we_end() {
     let house = House::new().with_all();
     let usher = up(&house);

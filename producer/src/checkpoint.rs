@@ -16,11 +16,16 @@ use uuid::Uuid;
 
 use crate::{Policy, SignUp, walk::Walk};
 
+mod blob;
 mod file;
 mod memory;
+mod settings;
 
+pub use blob::BlobAddress;
 pub use file::FileCheckpoint;
+pub(crate) use file::off_the_runtime;
 pub use memory::MemoryCheckpoint;
+pub use settings::{CheckpointPlace, CheckpointSettings};
 
 /// The version of the record that this build writes, and the newest that it reads.
 const VERSION: u32 = 1;
@@ -111,11 +116,63 @@ pub enum CheckpointError {
     Io {
         /// Where it is.
         file: PathBuf,
-        /// `read` or `written`.
+        /// `read`, `written` or `locked`.
         action: &'static str,
         /// The kind of the problem.
         kind: std::io::ErrorKind,
     },
+    /// The container of its blob is not there.
+    #[error(
+        "{at} has no container to lie in. Make it: az storage container create --account-name {account} --name \
+         {container} --auth-mode login"
+    )]
+    NoContainer {
+        /// Where the blob is to be.
+        at: String,
+        /// The storage account.
+        account: String,
+        /// The container.
+        container: String,
+    },
+    /// The storage refuses us.
+    #[error("{at} can't be {action}: refused ({code}). {remedy}")]
+    Refused {
+        /// Where it is.
+        at: String,
+        /// `read`, `written` or `leased`.
+        action: &'static str,
+        /// The storage's word for it.
+        code: String,
+        /// What mends it.
+        remedy: &'static str,
+    },
+    /// The storage gives no answer of use.
+    #[error("{at} can't be {action}: {why}")]
+    Unreachable {
+        /// Where it is.
+        at: String,
+        /// `read`, `written` or `leased`.
+        action: &'static str,
+        /// A code or a status, or that there was no answer.
+        why: String,
+    },
+    /// Somebody else has written it, or may by now: what we know of it is old.
+    #[error(
+        "is written by somebody else: another producer works with it, or an operator has put back a copy"
+    )]
+    Superseded,
+    /// Another producer on this machine has it until it ends.
+    #[error(
+        "is another producer's, which works on this machine. Stop that one, or give this one a checkpoint of its own"
+    )]
+    Taken,
+}
+
+impl CheckpointError {
+    /// Whether it may pass by itself: then no setting is wrong.
+    pub(crate) fn passes(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Superseded | Self::Taken)
+    }
 }
 
 /// The part of any version that says which one it is.

@@ -10,7 +10,7 @@ use usher_finding::{Finding, Findings, State};
 use usher_service::Failure;
 use uuid::Uuid;
 
-use crate::{Checkpoint, FileCheckpoint, Settings, enrich::selected, recognise::ADD_USER};
+use crate::{Checkpoint, Kept, Settings, enrich::selected, recognise::ADD_USER};
 
 /// What the producer asks of Graph.
 const PERMISSIONS: [&str; 2] = ["AuditLog.Read.All", "User.Read.All"];
@@ -19,8 +19,7 @@ const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Looks at everything, changes nothing, and prints what it found.
 pub(crate) async fn probe(settings: Settings) -> Result<(), Failure> {
-    let http = settings.http.client().map_err(|error| Failure::setting("USHER_EXTRA_CA_FILE", error))?;
-    let graph = settings.entra.graph(http, Clock::system());
+    let graph = crate::start::graph(&settings)?;
     let now = Clock::system().now();
     let mut findings = vec![Finding::ok("settings", "all there")];
     let way_in = graph.examine(&PERMISSIONS).await;
@@ -31,7 +30,7 @@ pub(crate) async fn probe(settings: Settings) -> Result<(), Failure> {
         findings.extend(actors(&settings, &graph, now).await);
     }
     findings.extend(topic(&settings).await);
-    findings.push(checkpoint(&settings, now).await);
+    findings.extend(checkpoint(&settings, now).await);
     Findings { findings }.print();
     Ok(())
 }
@@ -170,11 +169,33 @@ async fn may_publish(settings: &Settings, topic: &str) -> Finding {
     }
 }
 
+/// The checkpoint, and if that can be read, the lease on it.
+async fn checkpoint(settings: &Settings, now: OffsetDateTime) -> Vec<Finding> {
+    let kept = match settings.checkpoint.open(settings.http.extra_ca_file.as_deref()) {
+        Ok(kept) => kept,
+        Err(failure) => return vec![Finding::wrong("checkpoint", failure.to_string(), "mend it as it says")],
+    };
+    let read = readable(settings, &kept, now).await;
+    if read.state == State::Wrong {
+        return vec![read];
+    }
+    vec![read, lease(&kept).await]
+}
+
+/// Whether anybody works with it. Who that is, neither a file nor a blob tells.
+async fn lease(kept: &Kept) -> Finding {
+    const CHECK: &str = "lease";
+    match kept.lease.is_taken().await {
+        Ok(true) => Finding::ok(CHECK, "taken: a producer works with this checkpoint"),
+        Ok(false) => Finding::ok(CHECK, "free: no producer works with this checkpoint at present"),
+        Err(error) => Finding::wrong(CHECK, error.to_string(), "mend CHECKPOINT as it says"),
+    }
+}
+
 /// Whether there is one to go on from, and whether the log still reaches back to it.
-async fn checkpoint(settings: &Settings, now: OffsetDateTime) -> Finding {
+async fn readable(settings: &Settings, kept: &Kept, now: OffsetDateTime) -> Finding {
     const CHECK: &str = "checkpoint";
-    let store = FileCheckpoint::new(settings.checkpoint.clone());
-    match Checkpoint::open(&store, &settings.policy(), now).await {
+    match Checkpoint::open(kept.store.as_ref(), &settings.policy(), now).await {
         Ok(checkpoint) if checkpoint.watermark + KEPT < now => {
             let what = format!(
                 "the log was last read up to {}: some of it may be gone by now",

@@ -35,6 +35,9 @@ pub enum Held {
     /// It can't be put on record.
     #[error("the checkpoint {0}")]
     Checkpoint(CheckpointError),
+    /// The checkpoint is another producer's to write from now on.
+    #[error("the lease was lost: another producer works, or the storage could not be reached for too long")]
+    LeaseLost,
     /// We were told to stop.
     #[error("stopping")]
     Stopping,
@@ -54,6 +57,19 @@ impl Held {
         }
     }
 
+    /// What kind of trouble it is, for traces.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::AuditLog(_) => "audit_log",
+            Self::BadEntries { .. } => "bad_entries",
+            Self::Users(_) | Self::UsersUnreadable(_) => "users",
+            Self::Bus(error) => error.kind(),
+            Self::Checkpoint(_) => "checkpoint",
+            Self::LeaseLost => "lease_lost",
+            Self::Stopping => "stopping",
+        }
+    }
+
     /// Where the trouble is; `None` if there is none.
     pub(crate) fn part(&self) -> Option<Part> {
         match self {
@@ -61,7 +77,7 @@ impl Held {
             Self::Users(_) | Self::UsersUnreadable(_) => Some(Part::Users),
             Self::Bus(_) => Some(Part::Bus),
             Self::Checkpoint(_) => Some(Part::Checkpoint),
-            Self::Stopping => None,
+            Self::LeaseLost | Self::Stopping => None,
         }
     }
 }

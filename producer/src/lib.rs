@@ -7,13 +7,17 @@
 //!
 //! Two more look at what lies behind by the same steps, slice by slice of a [walk]: once a day a [sweep], for entries
 //! that came later than any overlap, and when an operator asks for it a [backfill].
+//!
+//! Of several producers on one checkpoint one works: the one that has the [lease].
 
 mod backfill;
 mod checkpoint;
 mod dry_run;
 mod enrich;
 mod examine;
+mod functions;
 mod held;
+mod lease;
 mod observe;
 mod policy;
 mod progress;
@@ -24,6 +28,7 @@ mod schedule;
 mod settings;
 mod start;
 mod sweep;
+mod trace;
 mod walk;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -36,13 +41,19 @@ use tracing::{Instrument, info_span};
 use usher_bus::Publisher;
 use usher_clock::Clock;
 use usher_entra::{AuditLink, AuditPage, BadEntry, Graph, GraphError, READABLE_WITHIN, User};
-use usher_event::UserSignedUp;
+use usher_event::Event;
 use usher_http::Failure;
 use usher_service::{Health, Shutdown};
+use usher_telemetry::DETAIL;
 
 pub use backfill::{Backfill, BackfillArgs, BackfillError, Span, Step};
-pub use checkpoint::{Checkpoint, CheckpointError, CheckpointStore, FileCheckpoint, MemoryCheckpoint};
+pub use checkpoint::{
+    BlobAddress, Checkpoint, CheckpointError, CheckpointPlace, CheckpointSettings, CheckpointStore,
+    FileCheckpoint, MemoryCheckpoint,
+};
+pub use functions::FunctionsArgs;
 pub use held::Held;
+pub use lease::{FileLease, Kept, Lease, NotPolled, Polled, Relay};
 pub use policy::Policy;
 pub use recognise::SignUp;
 pub use roll::RollArgs;
@@ -51,9 +62,11 @@ pub use start::start;
 
 use observe::Window;
 use progress::Progress;
+use publish::Ready;
 use recognise::recognise;
 use schedule::Schedule;
 use sweep::Sweep;
+use trace::Reading;
 
 /// How many sign-ups are read and published together: ten requests to Graph, and little to hold in memory however long
 /// the page.
@@ -89,8 +102,7 @@ impl Producer {
         clock: Clock,
         health: Health,
     ) -> Result<Self, CheckpointError> {
-        let checkpoint = Checkpoint::open(store.as_ref(), &policy, clock.now()).await?;
-        store.save(&checkpoint).await?;
+        let checkpoint = opened(store.as_ref(), &policy, clock).await?;
         let progress = Progress::new(health);
         progress.reached(&checkpoint);
         Ok(Self {
@@ -104,6 +116,20 @@ impl Producer {
             schedule: Schedule::default(),
             sweep: Sweep::default(),
         })
+    }
+
+    /// Goes on from what the checkpoint says now: another producer may have written it since.
+    pub(crate) async fn resume(&mut self, store: Box<dyn CheckpointStore>) -> Result<(), CheckpointError> {
+        self.checkpoint = opened(store.as_ref(), &self.policy, self.clock).await?;
+        self.store = store;
+        (self.schedule, self.sweep) = (Schedule::default(), Sweep::default());
+        self.progress.reached(&self.checkpoint);
+        Ok(())
+    }
+
+    /// Another producer works, until this one resumes.
+    pub(crate) fn stand_down(&mut self) {
+        self.progress.stand_down();
     }
 
     /// Polls until told to stop.
@@ -164,11 +190,15 @@ impl Producer {
     }
 
     async fn poll(&mut self, shutdown: &Shutdown) -> Result<(), Held> {
-        let ended = self.observe(shutdown).instrument(info_span!("poll")).await;
+        let span = info_span!("poll");
+        let ended = self.observe(shutdown).instrument(span.clone()).await;
         self.progress.polled();
         match &ended {
             Ok(()) => self.progress.advanced(),
-            Err(held) => self.progress.held(held),
+            Err(held) => {
+                usher_telemetry::failed(&span, held.kind(), String::new());
+                self.progress.held(held);
+            }
         }
         ended
     }
@@ -207,14 +237,16 @@ impl Producer {
         link: &AuditLink,
         bad_entries: &mut Vec<BadEntry>,
     ) -> Result<(Vec<SignUp>, Option<AuditLink>), Held> {
+        self.progress.asks_log();
         let AuditPage { entries, next } = self.graph.audit_page(link).await.map_err(Held::AuditLog)?;
+        let seen_at = Some(self.clock.now());
         self.progress.seen(entries.len());
         let mut sign_ups = BTreeMap::new();
         for entry in entries {
             match entry.and_then(|entry| recognise(entry, &self.policy.actors)) {
                 Ok(Some(sign_up)) if self.checkpoint.knows(sign_up.user_id) => self.progress.repeated(),
                 Ok(Some(sign_up)) => {
-                    sign_ups.insert(sign_up.user_id, sign_up);
+                    sign_ups.insert(sign_up.user_id, SignUp { seen_at, ..sign_up });
                 }
                 Ok(None) => self.progress.passed_over(),
                 Err(bad) => bad_entries.push(bad),
@@ -254,12 +286,15 @@ impl Producer {
         if sign_ups.is_empty() {
             return Ok(());
         }
-        let read = enrich::read(&self.graph, sign_ups, &self.policy.attributes).await.map_err(Held::Users)?;
+        let (span, began) = (info_span!(target: DETAIL, "read users"), self.clock.now());
+        let read = enrich::read(&self.graph, sign_ups, &self.policy.attributes).instrument(span.clone());
+        let read = read.await.map_err(Held::Users)?;
+        let reading = Reading { began, ended: self.clock.now(), span: usher_telemetry::reference_to(&span) };
         self.progress.users(read.iter().filter_map(|(_, user)| user.as_ref().err()));
         let mut ready = Vec::new();
         for (sign_up, user) in read {
             match user {
-                Ok(user) => ready.push(self.enriched(sign_up, &user)),
+                Ok(user) => ready.push(self.enriched(sign_up, &user, reading.clone())),
                 Err(error) => self.put_off(sign_up, error),
             }
         }
@@ -267,9 +302,9 @@ impl Producer {
         self.save().await
     }
 
-    fn enriched(&self, sign_up: SignUp, user: &User) -> (SignUp, UserSignedUp) {
+    fn enriched(&self, sign_up: SignUp, user: &User, reading: Reading) -> Ready {
         let data = enrich::data(self.policy.tenant, &sign_up, user, &self.policy.attributes);
-        (sign_up, data)
+        Ready { sign_up, event: Event::new(data), reading }
     }
 
     /// A user who can't be read is waited for: one not found for a while, any other for as long as it takes.
@@ -288,14 +323,14 @@ impl Producer {
         self.checkpoint.wait_for(sign_up);
     }
 
-    async fn publish(&mut self, ready: Vec<(SignUp, UserSignedUp)>) -> Result<(), Held> {
-        let (sign_ups, data): (Vec<_>, Vec<_>) = ready.into_iter().unzip();
-        publish::publish(self.publisher.as_ref(), data).await.map_err(Held::Bus)?;
-        for sign_up in &sign_ups {
+    async fn publish(&mut self, ready: Vec<Ready>) -> Result<(), Held> {
+        publish::publish(self.publisher.as_ref(), &ready, self.clock).await.map_err(Held::Bus)?;
+        for Ready { sign_up, .. } in &ready {
+            self.progress.accepted(sign_up, &self.checkpoint, self.policy.overlap, self.clock);
             self.schedule.forget(sign_up.user_id);
             self.checkpoint.settle(sign_up);
         }
-        self.progress.published(sign_ups.len());
+        self.progress.published(ready.len());
         Ok(())
     }
 
@@ -304,6 +339,17 @@ impl Producer {
         self.progress.reached(&self.checkpoint);
         Ok(())
     }
+}
+
+/// The checkpoint to go on from, written once to see that it can be.
+async fn opened(
+    store: &dyn CheckpointStore,
+    policy: &Policy,
+    clock: Clock,
+) -> Result<Checkpoint, CheckpointError> {
+    let checkpoint = Checkpoint::open(store, policy, clock.now()).await?;
+    store.save(&checkpoint).await?;
+    Ok(checkpoint)
 }
 
 /// A poll that was told to stop has this long to come to an end of its own.

@@ -1,12 +1,18 @@
-//! How the producer is, for `/readyz`, `/status` and the log. A trouble is logged when it comes or changes
+//! How the producer is, for `/readyz`, `/status`, `/metrics` and the log. A trouble is logged when it comes or changes
 //! and when it is over, not at every poll.
 
-use std::{collections::BTreeMap, fmt::Display};
+use std::{collections::BTreeMap, fmt::Display, sync::Arc, time::Duration};
 
+use usher_clock::Clock;
 use usher_entra::GraphError;
-use usher_service::Health;
+use usher_http::Usage;
+use usher_service::{Health, ProducerMetrics};
 
-use crate::{Checkpoint, Held};
+use crate::{Checkpoint, Held, SignUp};
+
+/// How many requests the audit log takes from one app in ten seconds.
+/// <https://learn.microsoft.com/graph/throttling-limits#identity-and-access-reports-service-limits>
+const LOG_REQUESTS: u32 = 5;
 
 /// What can stand in the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,7 +25,7 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::AuditLog => "audit log",
             Self::Users => "users",
@@ -35,6 +41,8 @@ const NONE_RECOGNISED: &str = "the log has new users, and not one of them by an 
 
 pub(crate) struct Progress {
     health: Health,
+    metrics: ProducerMetrics,
+    log_requests: Arc<Usage>,
     troubles: BTreeMap<Part, String>,
     any_seen: bool,
 }
@@ -53,7 +61,15 @@ impl Progress {
             "sweeps",
         ];
         counters.iter().for_each(|counter| health.count(counter, 0));
-        Self { health, troubles: BTreeMap::new(), any_seen: false }
+        let (metrics, log_requests) = (health.metrics().producer(), Arc::new(Usage::of(LOG_REQUESTS)));
+        let made = log_requests.clone();
+        health.metrics().quota("audit-log", move || Some(made.used()), || None);
+        Self { health, metrics, log_requests, troubles: BTreeMap::new(), any_seen: false }
+    }
+
+    /// A page of the audit log is asked for.
+    pub(crate) fn asks_log(&self) {
+        self.log_requests.count(1);
     }
 
     pub(crate) fn seen(&mut self, entries: usize) {
@@ -81,8 +97,19 @@ impl Progress {
         self.health.count("published", sign_ups as u64);
     }
 
+    /// The broker has accepted the event of this sign-up, which is not on record yet. A sweep publishes again what was
+    /// published days ago, and nobody can tell that from what it has found: of what lies before all that a poll looks at,
+    /// only what was waited for says how late we are.
+    pub(crate) fn accepted(&self, sign_up: &SignUp, before: &Checkpoint, overlap: Duration, clock: Clock) {
+        let is_polled = sign_up.at >= before.watermark - overlap;
+        if is_polled || before.waiting.contains_key(&sign_up.user_id) {
+            self.metrics.published(clock.since(sign_up.at));
+        }
+    }
+
     /// What the checkpoint holds, on record.
     pub(crate) fn reached(&self, checkpoint: &Checkpoint) {
+        self.metrics.reached(checkpoint.watermark);
         let watermark = checkpoint.watermark.unix_timestamp();
         self.health.gauge("watermark", u64::try_from(watermark).unwrap_or_default());
         self.health.gauge("waiting_for_user", checkpoint.waiting.len() as u64);
@@ -115,6 +142,15 @@ impl Progress {
         tracing::info!("swept: everything that is kept and can still be published was looked at again");
     }
 
+    /// Another producer works: what stood in the way is no trouble of ours any more, and how far that one is it tells itself.
+    pub(crate) fn stand_down(&mut self) {
+        for part in std::mem::take(&mut self.troubles).into_keys() {
+            self.health.ready(part.name());
+        }
+        self.any_seen = false;
+        self.metrics.stand_down();
+    }
+
     /// A poll went through: all that it needs is well.
     pub(crate) fn advanced(&mut self) {
         self.health.gauge("bad_entries", 0);
@@ -136,7 +172,7 @@ impl Progress {
     fn trouble(&mut self, part: Part, why: impl Display) {
         let why = why.to_string();
         if self.troubles.get(&part) != Some(&why) {
-            tracing::warn!(part = part.name(), why, "not ready");
+            tracing::warn!(part = part.name(), error = why, "not ready");
         }
         self.health.not_ready(part.name(), why.clone());
         self.troubles.insert(part, why);

@@ -30,6 +30,9 @@ pub struct SignUp {
     /// The app that made the user, where the log says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub app_id: Option<Uuid>,
+    /// When we first saw the entry; `None` if it may have been seen and dealt with before.
+    #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    pub seen_at: Option<OffsetDateTime>,
 }
 
 /// The sign-up that an entry tells of; `None` if it tells of something else.
@@ -42,7 +45,10 @@ pub(crate) fn recognise(entry: AuditEntry, actors: &BTreeSet<Uuid>) -> Result<Op
     }
     let AuditEntry { id, at, correlation_id, actor, target_user, .. } = entry;
     match target_user {
-        Some(user_id) => Ok(Some(SignUp { user_id, at, entry_id: id, correlation_id, app_id: actor.app_id })),
+        Some(user_id) => {
+            let app_id = actor.app_id;
+            Ok(Some(SignUp { user_id, at, entry_id: id, correlation_id, app_id, seen_at: None }))
+        }
         None => Err(BadEntry { id: Some(id), at: "targetResources".to_owned() }),
     }
 }

@@ -146,6 +146,7 @@ impl<'a> Roll<'a> {
                 entry_id: NO_ENTRY.to_owned(),
                 correlation_id: None,
                 app_id: None,
+                seen_at: None,
             }),
         }
     }

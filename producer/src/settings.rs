@@ -1,6 +1,6 @@
 //! The producer's settings: flags, each with a name in the environment.
 
-use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, str::FromStr, time::Duration};
 
 use clap::{Parser, Subcommand};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -9,7 +9,7 @@ use usher_entra::EntraSettings;
 use usher_http::HttpSettings;
 use uuid::Uuid;
 
-use crate::{BackfillArgs, Policy, RollArgs};
+use crate::{BackfillArgs, CheckpointSettings, FunctionsArgs, Policy, RollArgs};
 
 /// Publishes one UserSignedUp event for each customer who signs up in a Microsoft Entra External ID tenant.
 #[derive(Clone, Debug, Parser)]
@@ -43,16 +43,17 @@ pub struct Settings {
     /// How far back that is: less than the 7 days for which the broker knows what was published before
     #[arg(long, env = "SWEEP_BACK", value_name = "DURATION", default_value = "6d", value_parser = known_to_the_broker)]
     pub sweep_back: Duration,
-    /// File that remembers how far the audit log was read
-    #[arg(long, env = "CHECKPOINT", value_name = "FILE")]
-    pub checkpoint: PathBuf,
+    /// What remembers how far the audit log was read.
+    #[command(flatten)]
+    pub checkpoint: CheckpointSettings,
     /// Where a first run starts: "now", how long ago ("7d"), or a time (RFC 3339)
     #[arg(long, env = "START_FROM", value_name = "WHEN")]
     pub start_from: Option<StartFrom>,
-    /// Address to serve /healthz, /readyz and /status on; none unless set
+    /// Address to serve /healthz, /readyz, /metrics and /status on; none unless set
     #[arg(long, env = "HEALTH_ADDR", value_name = "ADDR:PORT")]
     pub health_addr: Option<SocketAddr>,
-    /// Asks the audit log once and ends: for a timer or a cron job
+    /// Asks the audit log once and ends: for a timer or a cron job. If another producer works with the same checkpoint,
+    /// there is nothing to do, and it says so
     #[arg(long)]
     pub once: bool,
     /// Asks once and prints what would be published, e-mail addresses masked; publishes and writes nothing
@@ -72,8 +73,9 @@ pub enum Command {
     /// while the producer runs on beside it; the two share the log's quota (BACKFILL_REQUESTS). Its settings are the
     /// producer's.
     ///
-    /// How far it came is on record, in the file of CHECKPOINT with ".backfill" behind its name: stopped or killed, it
-    /// goes on from there when it is run again. The producer's own checkpoint stays as it is.
+    /// How far it came is on record, in the file or blob of CHECKPOINT with ".backfill" behind its name: stopped or killed,
+    /// it goes on from there when it is run again. The producer's own checkpoint stays as it is. Two at once on one record
+    /// don't go: the second ends with 69.
     ///
     /// Each message has the id that it would always have had. What was published within the last 7 days the broker knows
     /// again and swallows; what was published earlier reaches the consumers once more, which does no harm: whatever is
@@ -82,6 +84,12 @@ pub enum Command {
     /// Exit codes: 0 done; 1 stopped, or an entry can't be read; 64 a setting is wrong; 69 Entra or the broker isn't there.
     /// After each but the first the same command goes on.
     Backfill(BackfillArgs),
+    /// Be called by a timer of Azure Functions, as its custom handler, and poll once each time
+    ///
+    /// Serves the Functions host on this machine, and takes whatever function it calls to be the timer. One poll at a time;
+    /// while another producer works with the same checkpoint there is nothing to do. A poll that fails is answered with
+    /// 500, which the host shows as a failed call; the next one is the remedy. infra/functions has the files to deploy.
+    Functions(FunctionsArgs),
     /// Write who has signed up and is still a user, one event a line; `usher reconcile` reads it
     ///
     /// It holds names and addresses: it goes to a file or a program, never to a terminal. Changes nothing.
@@ -89,7 +97,7 @@ pub enum Command {
     /// Say what is wrong with the settings and with what they name, as JSON; `usher doctor` reads it
     ///
     /// Looks at the credentials, the permissions, the clock, the audit log and who makes users in it, the attributes, the
-    /// topic and the checkpoint. Changes nothing.
+    /// topic, the checkpoint and the lease on it. Changes nothing.
     Probe,
 }
 

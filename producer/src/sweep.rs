@@ -61,7 +61,7 @@ impl Producer {
         if let Ok(Err(held)) = swept {
             // Its links may no longer hold, either.
             self.sweep.begin_slice();
-            tracing::warn!(why = %held, "a page of the daily sweep is put off");
+            tracing::warn!(error = %held, "a page of the daily sweep is put off");
         }
     }
 
@@ -71,10 +71,13 @@ impl Producer {
         self.checkpoint.walk = Some(walk);
         let link = self.sweep.link.clone().unwrap_or_else(|| slice.first_page(&self.graph));
         let mut bad_entries = Vec::new();
-        let next = self.hand_on_page(&link, &mut bad_entries).await?;
+        let (mut sign_ups, next) = self.read_page(&link, &mut bad_entries).await?;
+        // Published long ago, as good as surely: their traces have been told.
+        sign_ups.iter_mut().for_each(|sign_up| sign_up.seen_at = None);
+        self.hand_on_new(sign_ups).await?;
         if let Err(bad) = Held::unless_none(bad_entries) {
             // When it was new it held the watermark: whoever looked into it then has decided.
-            tracing::warn!(why = %bad, "the daily sweep goes on without it");
+            tracing::warn!(error = %bad, "the daily sweep goes on without it");
         }
         self.sweep.pages += 1;
         self.sweep.link = next;

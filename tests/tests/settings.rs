@@ -149,6 +149,8 @@ async fn a_wrong_setting_is_named_and_its_value_is_not_repeated() {
         ("SIGNUP_ACTORS", "hush"),
         ("EVENT_ATTRIBUTES", "userPrincipalName"),
         ("CHECKPOINT", "/nowhere/checkpoint.json"),
+        ("CHECKPOINT", "https://ada:hush@contoso.blob.core.windows.net/usher/checkpoint.json"),
+        ("CHECKPOINT_SAS", "sv=2025-11-05&sig=hush"),
     ] {
         rows.push(wrong(world.producer(), name, value));
     }

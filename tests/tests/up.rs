@@ -51,6 +51,29 @@ async fn a_run_takes_every_sign_up_through_all_seven_and_leaves_its_dead_letters
         let counts = format!("{letters} in {consumer}'s dead-letter queue");
         assert!(listed.stdout.contains(&counts) && listed.stdout.contains(reason), "{}", listed.stdout);
     }
+    traces_can_be_seen(&home, &up).await;
+}
+
+/// The summary says where one sign-up can be seen, and there all seven are done with it.
+async fn traces_can_be_seen(home: &TempDir, up: &Output) {
+    let (_, example) = up.stdout.split_once("One sign-up through all services: usher trace ").unwrap();
+    let trace = usher(home, &format!("trace {}", example.lines().next().unwrap())).run().await;
+    assert!(trace.code == Some(0) && trace.stdout.contains("; 7 done after "), "{trace:?}");
+    let listed = usher(home, "trace --limit 100").run().await;
+    assert!(listed.stdout.lines().count() > 20, "{}", listed.stdout);
+    for reason in ["StripeRejected", "MailchimpRejected", "SalesforceRejected"] {
+        assert!(listed.stdout.contains(&format!("6 done, 1 dead-lettered ({}", refuses(reason))), "{reason}");
+    }
+}
+
+/// Who gives this reason, and the reason, as a list of sign-ups has it.
+fn refuses(reason: &str) -> String {
+    let consumer = match reason {
+        "StripeRejected" => "billing",
+        "MailchimpRejected" => "email",
+        _ => "crm",
+    };
+    format!("{consumer}: {reason})")
 }
 
 #[tokio::test]

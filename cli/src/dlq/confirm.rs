@@ -1,4 +1,5 @@
-//! Questions before something is gone for good. They are asked on a terminal; where there is none, a flag answers.
+//! Questions before something is done that can't be undone. They are asked on a terminal; where there is none, a flag
+//! answers.
 
 use std::io::{IsTerminal, Write, stderr, stdin};
 
@@ -8,11 +9,13 @@ use super::stopped;
 
 /// Who says yes.
 #[derive(Clone, Copy)]
-pub(super) struct Asking<'a> {
+pub(crate) struct Asking<'a> {
     /// The flag that answers in advance, and whether it is set.
-    pub(super) flag: &'static str,
-    pub(super) answered: bool,
-    pub(super) shutdown: &'a Shutdown,
+    pub(crate) flag: &'static str,
+    pub(crate) answered: bool,
+    /// What it means that nobody has said yes.
+    pub(crate) undone: &'static str,
+    pub(crate) shutdown: &'a Shutdown,
 }
 
 impl Asking<'_> {
@@ -20,21 +23,19 @@ impl Asking<'_> {
     ///
     /// # Errors
     /// Nobody is there to be asked, and the flag is not set.
-    pub(super) fn ensure_possible(&self) -> Result<(), Failure> {
+    pub(crate) fn ensure_possible(&self) -> Result<(), Failure> {
         if self.answered || stdin().is_terminal() {
             return Ok(());
         }
-        Err(Failure::setting(
-            self.flag,
-            "is not given, and standard input is no terminal to ask on: nothing was removed",
-        ))
+        let problem = format!("is not given, and standard input is no terminal to ask on: {}", self.undone);
+        Err(Failure::setting(self.flag, problem))
     }
 
     /// Asks for a yes.
     ///
     /// # Errors
     /// The answer is no, or the operator stopped the command.
-    pub(super) async fn yes(&self, question: &str) -> Result<(), Failure> {
+    pub(crate) async fn yes(&self, question: &str) -> Result<(), Failure> {
         if self.answered { Ok(()) } else { self.ask(&format!("{question} [y/N] "), means_yes).await }
     }
 
@@ -60,7 +61,7 @@ impl Asking<'_> {
         if agrees(&answer) {
             Ok(())
         } else {
-            Err(Failure::Negative("not confirmed: nothing was removed".to_owned()))
+            Err(Failure::Negative(format!("not confirmed: {}", self.undone)))
         }
     }
 }
@@ -97,7 +98,8 @@ mod tests {
     #[tokio::test]
     async fn a_flag_answers_in_advance() {
         let shutdown = Shutdown::new();
-        let asking = Asking { flag: "--yes", answered: true, shutdown: &shutdown };
+        let asking =
+            Asking { flag: "--yes", answered: true, undone: "nothing was removed", shutdown: &shutdown };
         assert!(asking.ensure_possible().is_ok());
         assert!(asking.yes("Sure?").await.is_ok() && asking.word("Sure?", "billing").await.is_ok());
     }

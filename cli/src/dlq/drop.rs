@@ -5,7 +5,11 @@ use time::OffsetDateTime;
 use usher_service::{Failure, Shutdown};
 use usher_subscriber::dead_letters::{Filter, Matcher};
 
-use super::{Whose, confirm::Asking, removal::Removal};
+use super::{
+    Whose,
+    confirm::Asking,
+    removal::{NOT_REMOVED, Removal},
+};
 
 /// Arguments of `usher dlq drop`.
 #[derive(Args)]
@@ -46,7 +50,12 @@ Examples:
 /// Removes what is named.
 pub(crate) async fn run(args: DropArgs, shutdown: &Shutdown) -> Result<(), Failure> {
     let matcher = named(&args)?;
-    let asking = Asking { flag: "--yes-really", answered: args.yes_really || args.dry_run, shutdown };
+    let asking = Asking {
+        flag: "--yes-really",
+        answered: args.yes_really || args.dry_run,
+        undone: NOT_REMOVED,
+        shutdown,
+    };
     asking.ensure_possible()?;
     let removal = Removal { whose: &args.whose, matcher, dry_run: args.dry_run, json: args.json, shutdown };
     let consumer = args.whose.consumer.name();

@@ -5,7 +5,11 @@ use time::OffsetDateTime;
 use usher_service::{Failure, Shutdown};
 use usher_subscriber::dead_letters::Filter;
 
-use super::{Whose, confirm::Asking, removal::Removal};
+use super::{
+    Whose,
+    confirm::Asking,
+    removal::{NOT_REMOVED, Removal},
+};
 
 /// Arguments of `usher dlq expire`.
 #[derive(Args)]
@@ -41,7 +45,7 @@ pub(crate) async fn run(args: ExpireArgs, shutdown: &Shutdown) -> Result<(), Fai
     if args.filter.older_than.is_none() {
         return Err(Failure::setting("--older-than", "is missing: say how old, as in --older-than 30d"));
     }
-    let asking = Asking { flag: "--yes", answered: args.yes || args.dry_run, shutdown };
+    let asking = Asking { flag: "--yes", answered: args.yes || args.dry_run, undone: NOT_REMOVED, shutdown };
     asking.ensure_possible()?;
     let removal = Removal {
         whose: &args.whose,

@@ -1,7 +1,7 @@
 //! `usher dlq`: what a consumer could not do, and why; and all that can be done about it.
 
 mod bus;
-mod confirm;
+pub(crate) mod confirm;
 mod drop;
 mod expire;
 mod export;

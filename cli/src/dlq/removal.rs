@@ -12,6 +12,9 @@ use usher_subscriber::dead_letters::{Complete, Fate, Matcher, Outcomes, Survey, 
 
 use super::{Whose, bus::DeadLetters, failure, letter::time, stopped};
 
+/// What it means that nobody has agreed.
+pub(super) const NOT_REMOVED: &str = "nothing was removed";
+
 /// What is to be removed, and how it is told.
 pub(super) struct Removal<'a> {
     pub(super) whose: &'a Whose,

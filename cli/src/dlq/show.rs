@@ -18,6 +18,7 @@ use super::{
     mask,
     record::{Record, shown},
 };
+use crate::local::LAST_RUN;
 
 /// Arguments of `usher dlq show`.
 #[derive(Args)]
@@ -74,7 +75,7 @@ pub(crate) async fn run(args: ShowArgs, shutdown: &Shutdown) -> Result<(), Failu
     if args.json {
         println!("{}", Record::of(&found, args.reveal).to_line().map_err(|e| Failure::Other(e.into()))?);
     } else {
-        print!("{}", describe(&found, args.reveal));
+        print!("{}{}", describe(&found, args.reveal), next(&args.whose, &found));
     }
     Ok(())
 }
@@ -134,6 +135,18 @@ fn describe(peeked: &Peeked, reveal: bool) -> String {
     format!("{lines}\n{}", body(&message.body, reveal))
 }
 
+/// The way to the sign-up that it was once, if that was in a run on this machine: `usher trace` knows of no other.
+fn next(whose: &Whose, peeked: &Peeked) -> String {
+    let trace_id = Letter::of(peeked).trace_id.filter(|_| whose.bus.is_none());
+    let data = match whose.data.as_os_str() == LAST_RUN {
+        true => String::new(),
+        false => format!(" --data {}", whose.data.display()),
+    };
+    trace_id
+        .map(|id| format!("\nThe sign-up through all services: usher trace {id}{data}\n"))
+        .unwrap_or_default()
+}
+
 fn body(body: &[u8], reveal: bool) -> String {
     let problem = Event::from_json(body).err().map(|e| format!("{e}\n")).unwrap_or_default();
     let text = match serde_json::from_slice::<Value>(body) {
@@ -147,6 +160,7 @@ fn body(body: &[u8], reveal: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
     use time::macros::datetime;
     use usher_bus::Message;
 
@@ -184,6 +198,23 @@ mod tests {
         for personal in ["ada@example.com", "ask Ada"] {
             assert!(!shown.contains(personal), "{personal} in {shown}");
         }
+    }
+
+    #[test]
+    fn of_a_run_on_this_machine_the_way_to_the_trace_is_shown() {
+        #[derive(Parser)]
+        struct Only {
+            #[command(flatten)]
+            whose: Whose,
+        }
+        let next = |args: &[&str]| {
+            let args = ["show", "billing"].iter().chain(args);
+            next(&Only::parse_from(args).whose, &letter("{}"))
+        };
+        let trace = "usher trace 0af7651916cd43dd8448eb211c80319c";
+        assert!(next(&[]).ends_with(&format!("{trace}\n")));
+        assert!(next(&["--data", "other"]).ends_with(&format!("{trace} --data other\n")));
+        assert_eq!(next(&["--servicebus-namespace", "seats.servicebus.windows.net"]), "");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Whoever uses the folder holds a lock on a file in it, which the system lets go of however the holder ends.
 //! So the lock itself says whether the run is still going on.
 
+mod addresses;
 mod broker;
 mod variables;
 
@@ -14,6 +15,7 @@ use std::{
 
 use usher_service::Failure;
 
+pub(crate) use addresses::{RunAddresses, whole};
 pub(crate) use broker::{ANY_PORT, BrokerAddress, broker_plan, start_broker};
 pub(crate) use variables::Variables;
 

@@ -1,10 +1,17 @@
 //! The settings of a child as a file that a shell can read too: `set -a; . billing.env`.
 
-use std::{fs, io, path::Path};
+use std::{fmt, fs, io, path::Path};
 
 /// Environment variables, in the order in which they are written.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub(crate) struct Variables(pub(crate) Vec<(String, String)>);
+
+/// Names alone: some of the values are secrets.
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter().map(|(name, _)| name)).finish()
+    }
+}
 
 impl Variables {
     pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
@@ -21,6 +28,16 @@ impl Variables {
     pub(crate) fn and<'a>(mut self, more: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         self.0.extend(more.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
         self
+    }
+
+    /// These without some.
+    pub(crate) fn without(mut self, is_out: impl Fn(&str) -> bool) -> Self {
+        self.0.retain(|(name, _)| !is_out(name));
+        self
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
@@ -45,6 +62,7 @@ mod tests {
         let written = Variables(vec![("BUS".to_owned(), value.to_owned())]);
         written.write(file.path()).unwrap();
         assert_eq!(Variables::read(file.path()).unwrap(), written);
+        assert_eq!(format!("{written:?}"), r#"["BUS"]"#, "no value is shown");
 
         let script = format!(". {} && printf %s \"$BUS\"", file.path().display());
         let shell = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();

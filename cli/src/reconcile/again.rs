@@ -3,10 +3,12 @@
 use std::{path::Path, sync::Arc};
 
 use time::OffsetDateTime;
+use tracing::{Span, info_span};
 use usher_bus::{Bus, BusError, BusSettings, Message, Publisher, ServiceBus};
 use usher_clock::Clock;
 use usher_event::{CONTENT_TYPE, EVENT_TYPE, Event, SUBJECT, property};
 use usher_service::Failure;
+use usher_telemetry::{Part, SignUpTrace};
 use uuid::{Uuid, uuid};
 
 /// The namespace of the MessageIds that are made here.
@@ -55,13 +57,46 @@ impl Again {
             return Ok(());
         }
         let now = Clock::system().now();
-        let messages = events.iter().map(|event| message(event, &self.subscription, now)).collect();
-        self.publisher.publish(messages).await.map_err(|error| Failure::Unavailable(error.to_string()))
+        let topic = self.publisher.topic().unwrap_or_default();
+        let spans: Vec<_> = events.iter().map(|event| span(event, topic)).collect();
+        let within =
+            |(event, span): (&&Event, &Span)| span.in_scope(|| message(event, &self.subscription, now));
+        let messages = events.iter().zip(&spans).map(within).collect();
+        let sent = self.publisher.publish(messages).await;
+        spans.iter().for_each(|span| end(span, &sent));
+        sent.map_err(|error| Failure::Unavailable(error.to_string()))
     }
 
     pub(super) async fn close(self) {
         self.bus.close().await;
     }
+}
+
+/// In the trace of the sign-up.
+fn span(event: &Event, topic: &str) -> Span {
+    let span = info_span!(
+        "send",
+        otel.kind = "producer",
+        otel.name = format!("send {topic}").as_str(),
+        "messaging.system" = "servicebus",
+        "messaging.operation.name" = "send",
+        "messaging.operation.type" = "send",
+        "messaging.destination.name" = topic,
+        "usher.event.id" = %event.id,
+        "usher.user.id" = %event.data.user_id,
+        "usher.reconcile" = true,
+    );
+    let root = SignUpTrace::of(event.id.into()).and_then(|trace| trace.context_of(Part::SignUp));
+    usher_telemetry::set_parent(&span, root.as_ref().map(|(parent, _)| parent.as_str()), None);
+    span
+}
+
+/// A span ends when it was last entered: now.
+fn end(span: &Span, sent: &Result<(), BusError>) {
+    if let Err(error) = sent {
+        usher_telemetry::failed(span, error.kind(), String::new());
+    }
+    span.in_scope(|| ());
 }
 
 /// As the producer publishes it, with an id of its own: duplicate detection would take the producer's for a repeat.
@@ -74,7 +109,10 @@ fn message(event: &Event, subscription: &str, now: OffsetDateTime) -> Message {
         .with_property(property::REPLAY_TO, subscription);
     message.subject = Some(SUBJECT.to_owned());
     message.content_type = Some(CONTENT_TYPE.to_owned());
-    message
+    match usher_telemetry::current_trace_context() {
+        Some((parent, _)) => message.with_property(property::TRACEPARENT, parent),
+        None => message,
+    }
 }
 
 #[cfg(test)]

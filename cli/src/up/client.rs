@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::Response;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use usher_service::Failure;
 
@@ -13,6 +13,12 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// A client of services on this machine.
 #[derive(Clone)]
 pub(crate) struct Client(reqwest::Client);
+
+/// Why the stand-ins don't do what they are told.
+#[derive(Deserialize)]
+struct Refused {
+    error: String,
+}
 
 impl Client {
     pub(crate) fn new() -> Result<Self, Failure> {
@@ -32,10 +38,36 @@ impl Client {
     /// # Errors
     /// If they can't be reached, or don't know such an order.
     pub(crate) async fn order(&self, control: &str, order: &Value) -> Result<(), Failure> {
-        let sent = self.0.post(format!("{control}/_control")).body(order.to_string()).send().await;
-        sent.and_then(Response::error_for_status).map(drop).map_err(|error| {
-            let why = error.status().map_or_else(|| "no answer".to_owned(), |status| status.to_string());
-            Failure::Unavailable(format!("the stand-ins don't take an order ({why})"))
-        })
+        self.give(control, order).await.map(drop)
     }
+
+    /// Gives the stand-ins an order; returns what they answer.
+    ///
+    /// # Errors
+    /// As [`Client::order`].
+    pub(crate) async fn ask<T: DeserializeOwned>(&self, control: &str, order: &Value) -> Result<T, Failure> {
+        let answer = self.give(control, order).await?.bytes().await.map_err(|_| unheard("no answer"))?;
+        serde_json::from_slice(&answer).map_err(|_| unheard("an answer that can't be read"))
+    }
+
+    async fn give(&self, control: &str, order: &Value) -> Result<Response, Failure> {
+        let sent = self.0.post(format!("{control}/_control")).body(order.to_string()).send().await;
+        let answer = sent.map_err(|_| unheard("no answer"))?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let why = answer.bytes().await.unwrap_or_default();
+        match serde_json::from_slice(&why) {
+            // What is ordered concerns something that isn't there.
+            Ok(Refused { error }) if status == reqwest::StatusCode::NOT_FOUND => {
+                Err(Failure::Negative(error))
+            }
+            _ => Err(unheard(status.as_str())),
+        }
+    }
+}
+
+fn unheard(why: &str) -> Failure {
+    Failure::Unavailable(format!("the stand-ins don't take an order ({why})"))
 }

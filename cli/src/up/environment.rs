@@ -2,6 +2,10 @@
 
 use serde::Deserialize;
 
+use super::{
+    real::{EXTRA_CA, Real},
+    services::PRODUCER,
+};
 use crate::{consumers::Consumer, local::Variables};
 
 /// How often the producer looks: the audit log allows 5 requests in 10 s, and a look may take two pages.
@@ -38,7 +42,8 @@ struct App {
     secret: &'static str,
 }
 
-const PRODUCER: App = App { id: "c11e0000-0000-4000-8000-000000000002", secret: "sandbox~producer-secret" };
+const PRODUCER_APP: App =
+    App { id: "c11e0000-0000-4000-8000-000000000002", secret: "sandbox~producer-secret" };
 const BILLING: App = App { id: "c11e0000-0000-4000-8000-000000000003", secret: "sandbox~billing-secret" };
 const BIRTHRIGHTS: App =
     App { id: "c11e0000-0000-4000-8000-000000000004", secret: "sandbox~birthrights-secret" };
@@ -57,7 +62,7 @@ pub(crate) struct SandboxAddress {
     /// Where faults are ordered and the ledger is read.
     pub(crate) control: String,
     /// The certificate authority of the token endpoint.
-    ca_file: String,
+    pub(crate) ca_file: String,
 }
 
 /// The settings of all services of a run.
@@ -72,22 +77,58 @@ pub(crate) struct Environment {
     pub(crate) salesforce_key: String,
     /// Path of the SQLite file that sql writes to.
     pub(crate) sql_database: String,
+    /// Where traces and metrics go, and how soon; empty if the operator has said so himself.
+    pub(crate) telemetry: Variables,
+    /// The edges that are no stand-ins.
+    pub(crate) real: Real,
+    /// Path of the authorities that are trusted by whoever meets stand-ins and the world outside: the stand-ins' and the
+    /// operator's own.
+    pub(crate) authorities: String,
 }
 
 impl Environment {
     /// What the producer is told to do its work; where it tells its health comes on top.
     pub(crate) fn producer(&self) -> Variables {
-        self.on_the_bus().and(self.graph(&PRODUCER)).and([
+        self.with_own(PRODUCER, self.producer_in_file())
+    }
+
+    /// The same without what is the operator's own, which lies in no file of a run's.
+    pub(crate) fn producer_in_file(&self) -> Variables {
+        let for_stand_ins = self.on_the_bus().and(self.graph(&PRODUCER_APP)).and([
             ("POLL_INTERVAL", POLL_INTERVAL),
             ("CHECKPOINT", &self.checkpoint),
             ("START_FROM", START_FROM),
             ("SIGNUP_ACTORS", SIGN_UP_APP_ID),
             ("EVENT_ATTRIBUTES", CONSENT_ATTRIBUTE),
-        ])
+        ]);
+        self.in_file(PRODUCER, for_stand_ins)
     }
 
     /// What a consumer is told to do its work; where it tells its health comes on top.
     pub(crate) fn consumer(&self, consumer: Consumer) -> Variables {
+        self.with_own(consumer.name(), self.consumer_in_file(consumer))
+    }
+
+    /// The same without what is the operator's own.
+    pub(crate) fn consumer_in_file(&self, consumer: Consumer) -> Variables {
+        self.in_file(consumer.name(), self.for_stand_ins(consumer))
+    }
+
+    fn in_file(&self, service: &str, for_stand_ins: Variables) -> Variables {
+        let kept = self.real.kept(service, for_stand_ins);
+        let trusts_both = kept.get(EXTRA_CA).is_some() && self.real.own(service).get(EXTRA_CA).is_some();
+        if !trusts_both {
+            return kept;
+        }
+        kept.without(|name| name == EXTRA_CA).and([(EXTRA_CA, &*self.authorities)])
+    }
+
+    fn with_own(&self, service: &str, in_file: Variables) -> Variables {
+        let own = self.real.own(service).without(|name| in_file.get(name).is_some());
+        in_file.and(own.iter())
+    }
+
+    fn for_stand_ins(&self, consumer: Consumer) -> Variables {
         let variables = self.on_the_bus();
         match consumer.name() {
             "billing" => variables.and(self.graph(&BILLING)).and([
@@ -127,6 +168,7 @@ impl Environment {
     fn on_the_bus(&self) -> Variables {
         Variables::default()
             .and([("SERVICEBUS_CONNECTION_STRING", &*self.bus), ("ENTRA_TENANT_ID", TENANT_ID)])
+            .and(self.telemetry.iter())
     }
 
     fn graph<'a>(&'a self, app: &'a App) -> [(&'a str, &'a str); 5] {
@@ -135,56 +177,10 @@ impl Environment {
             ("ENTRA_CLIENT_SECRET", app.secret),
             ("ENTRA_AUTHORITY_HOST", &self.sandbox.login),
             ("GRAPH_ENDPOINT", &self.sandbox.graph),
-            ("USHER_EXTRA_CA_FILE", &self.sandbox.ca_file),
+            (EXTRA_CA, &self.sandbox.ca_file),
         ]
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn environment() -> Environment {
-        let sandbox = r#"{
-            "graph": "g", "login": "l", "stripe": "s", "mailchimp": "m", "salesforce": "sf", "webhook": "w",
-            "control": "c", "ca_file": "f"
-        }"#;
-        Environment {
-            sandbox: serde_json::from_str(sandbox).unwrap(),
-            bus: "Endpoint=sb://h".to_owned(),
-            checkpoint: "checkpoint.json".to_owned(),
-            rules: "rules.toml".to_owned(),
-            salesforce_key: "/run/key.pem".to_owned(),
-            sql_database: "/run/signups.db".to_owned(),
-        }
-    }
-
-    #[test]
-    fn a_service_is_told_the_secrets_that_are_its_own_and_no_others() {
-        let environment = environment();
-        let told = |secret: &str| {
-            let holds = |consumer: &Consumer| {
-                environment.consumer(*consumer).0.iter().any(|(_, value)| value.contains(secret))
-            };
-            Consumer::all().into_iter().filter(holds).map(Consumer::name).collect::<Vec<_>>()
-        };
-        for (secret, owner) in [
-            (BILLING.secret, "billing"),
-            (STRIPE_KEY, "billing"),
-            (MAILCHIMP_KEY, "email"),
-            (BIRTHRIGHTS.secret, "birthrights"),
-            (UPN.secret, "upn"),
-            (&environment.salesforce_key, "crm"),
-            (&environment.sql_database, "sql"),
-            (WEBHOOK_SECRET, "webhook"),
-        ] {
-            assert_eq!(told(secret), [owner], "{secret}");
-        }
-        assert!(told(PRODUCER.secret).is_empty());
-        assert_eq!(
-            told(TENANT_ID).len(),
-            Consumer::all().len(),
-            "whose sign-ups they are, everybody must know"
-        );
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@ use std::{
     fmt, fs,
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
+    path::Path,
     time::Duration,
 };
 
@@ -19,19 +19,19 @@ use usher_service::Failure;
 use super::{
     UpArgs,
     environment::{Environment, RULES, SALESFORCE_PRIVATE_KEY, SandboxAddress},
-    ledger::JUDGED,
+    real::{Edge, Edges, Real},
+    stand_ins::{sandbox_plan, sql_database},
 };
 use crate::{
     child::{Child, Plan},
     consumers::Consumer,
-    local::{ANY_PORT, BrokerAddress, Folder, Variables, broker_plan, variables_file, variables_of},
+    local::{
+        ANY_PORT, BrokerAddress, Folder, RunAddresses, Variables, broker_plan, variables_file, variables_of,
+    },
 };
 
 /// The producer, as its settings' file is named.
-const PRODUCER: &str = "producer";
-
-/// For so many sign-ups one more is made whose user is deleted within minutes.
-const SIGN_UPS_PER_SHORT_LIVED: u32 = 20;
+pub(crate) const PRODUCER: &str = "producer";
 
 /// How often a run that stays up is looked after.
 const CHECK_EVERY: Duration = Duration::from_millis(500);
@@ -67,6 +67,8 @@ pub(crate) struct Services<'a> {
     /// In the order in which they were started.
     all: Vec<Service>,
     pub(crate) addresses: Addresses,
+    /// The edges that are real: for those there is no stand-in to start.
+    edges: Edges,
 }
 
 struct Service {
@@ -93,7 +95,7 @@ enum Life {
 /// Where the services answer.
 #[derive(Default)]
 pub(crate) struct Addresses {
-    /// The broker's connection string.
+    /// The broker's connection string; empty if that is none of ours.
     pub(crate) bus: String,
     /// URL of the sandbox's controls.
     pub(crate) control: String,
@@ -116,21 +118,32 @@ impl Health {
 impl<'a> Services<'a> {
     /// None yet.
     pub(crate) fn in_folder(folder: &'a Folder) -> Self {
-        Self { folder, all: Vec::new(), addresses: Addresses::default() }
+        Self { folder, all: Vec::new(), addresses: Addresses::default(), edges: Edges::default() }
     }
 
     /// Starts them, those that need nothing of one another at once. Those that run are there to be stopped, even if
-    /// another fails.
+    /// another fails. `telemetry`: what they are told of where traces and metrics go; `real`: of the edges that are no
+    /// stand-ins.
     ///
     /// # Errors
     /// As [`Child::start`]; the folder can't be written.
-    pub(crate) async fn start(&mut self, args: &UpArgs, seed: u64) -> Result<(), Failure> {
-        self.start_broker().await?;
-        let sandbox: SandboxAddress =
-            self.add(Part::Sandbox, sandbox_plan(self.folder.path(), args, seed)).await?;
+    pub(crate) async fn start(
+        &mut self,
+        args: &UpArgs,
+        seed: u64,
+        telemetry: Variables,
+        real: Real,
+    ) -> Result<(), Failure> {
+        self.edges = real.edges().clone();
+        if !self.edges.contains(Edge::Servicebus) {
+            self.start_broker().await?;
+        }
+        let plan = sandbox_plan(self.folder.path(), args, seed, &self.edges);
+        let sandbox: SandboxAddress = self.add(Part::Sandbox, plan).await?;
         self.addresses.control = sandbox.control.clone();
-        let environment = self.environment(sandbox)?;
+        let environment = self.environment(sandbox, telemetry, real)?;
         self.add_all(services(&environment)).await?;
+        self.write_addresses()?;
         self.write_variables(&environment)
     }
 
@@ -154,12 +167,21 @@ impl<'a> Services<'a> {
 
     /// For `usher dlq` and other commands, while the run goes on.
     fn write_variables(&self, environment: &Environment) -> Result<(), Failure> {
-        let producer = (variables_file(self.folder.path(), PRODUCER), environment.producer());
-        let consumer = |it| (variables_of(self.folder.path(), it), environment.consumer(it));
+        let producer = (variables_file(self.folder.path(), PRODUCER), environment.producer_in_file());
+        let consumer = |it| (variables_of(self.folder.path(), it), environment.consumer_in_file(it));
         let mut files = [producer].into_iter().chain(Consumer::all().into_iter().map(consumer));
         files.try_for_each(|(file, variables)| {
             variables.write(&file).map_err(|error| unwritable(&file, &error))
         })
+    }
+
+    /// For `usher status` and other commands, while the run goes on: what was killed answers elsewhere once it is back.
+    fn write_addresses(&self) -> Result<(), Failure> {
+        let Addresses { control, status, .. } = &self.addresses;
+        let status = status.iter().map(|(part, url)| (part.to_string(), url.clone())).collect();
+        let run = RunAddresses { control: control.clone(), status, real: self.edges.names() };
+        let folder = self.folder.path();
+        run.write(folder).map_err(|error| unwritable(&RunAddresses::file(folder), &error))
     }
 
     async fn start_broker(&mut self) -> Result<(), Failure> {
@@ -174,11 +196,20 @@ impl<'a> Services<'a> {
         Ok(())
     }
 
-    fn environment(&self, sandbox: SandboxAddress) -> Result<Environment, Failure> {
+    fn environment(
+        &self,
+        sandbox: SandboxAddress,
+        telemetry: Variables,
+        real: Real,
+    ) -> Result<Environment, Failure> {
         let rules = self.folder.path().join("birthrights.toml");
         fs::write(&rules, RULES).map_err(|error| unwritable(&rules, &error))?;
         let key = self.folder.path().join("salesforce-key.pem");
         write_secret(&key, SALESFORCE_PRIVATE_KEY).map_err(|error| unwritable(&key, &error))?;
+        let authorities = self.folder.path().join("authorities.pem");
+        if let Some(theirs) = real.authorities_beside() {
+            both(&sandbox.ca_file, theirs, &authorities).map_err(|error| unwritable(&authorities, &error))?;
+        }
         Ok(Environment {
             sandbox,
             bus: self.addresses.bus.clone(),
@@ -186,6 +217,9 @@ impl<'a> Services<'a> {
             rules: rules.display().to_string(),
             salesforce_key: key.display().to_string(),
             sql_database: sql_database(self.folder.path()).display().to_string(),
+            telemetry,
+            real,
+            authorities: authorities.display().to_string(),
         })
     }
 
@@ -212,6 +246,7 @@ impl<'a> Services<'a> {
             sleep(down_for).await;
             start_again(&plan, &logs).await
         })));
+        self.write_addresses()?;
         Ok(true)
     }
 
@@ -221,6 +256,7 @@ impl<'a> Services<'a> {
     /// If one of them has ended by itself: the first that was started is to blame, since the others need it. If one
     /// that was killed doesn't start again.
     pub(crate) async fn check(&mut self) -> Result<(), Failure> {
+        let mut returned = false;
         for Service { part, life, .. } in &mut self.all {
             match life {
                 Life::Runs(child) => child.check()?,
@@ -228,11 +264,12 @@ impl<'a> Services<'a> {
                     let (child, health) = start.await.map_err(anyhow::Error::from)??;
                     self.addresses.status.insert(*part, health.status());
                     *life = Life::Runs(Box::new(child));
+                    returned = true;
                 }
                 Life::Returns(_) => {}
             }
         }
-        Ok(())
+        if returned { self.write_addresses() } else { Ok(()) }
     }
 
     /// Whether none is on its way back.
@@ -255,7 +292,9 @@ impl<'a> Services<'a> {
     /// long as a delivery in hand, and longest where the broker is gone.
     pub(crate) async fn stop(&mut self) {
         let of_consumers = Consumer::all().into_iter().map(|it| variables_of(self.folder.path(), it));
-        for file in of_consumers.chain([variables_file(self.folder.path(), PRODUCER)]) {
+        let folder = self.folder.path();
+        let others = [variables_file(folder, PRODUCER), RunAddresses::file(folder)];
+        for file in of_consumers.chain(others) {
             // It may never have been written.
             let _ = fs::remove_file(file);
         }
@@ -279,11 +318,6 @@ async fn start_again(plan: &Plan, logs: &Path) -> Result<(Child, Health), Failur
     }
 }
 
-/// How many more sign up whose users are deleted within minutes.
-pub(crate) fn short_lived(args: &UpArgs) -> u32 {
-    args.signups.get() / SIGN_UPS_PER_SHORT_LIVED
-}
-
 /// The producer and the consumers.
 fn services(environment: &Environment) -> Vec<(Part, Plan)> {
     let producer = (Part::Producer, plan("usher-producer", environment.producer()));
@@ -296,39 +330,17 @@ fn plan(program: &str, environment: Variables) -> Plan {
     Plan { program: program.to_owned(), args: Vec::new(), environment }
 }
 
-/// Where the consumer sql writes, and the stand-ins' ledger reads.
-fn sql_database(folder: &Path) -> PathBuf {
-    folder.join("signups.db")
-}
-
 /// Nobody else on the machine may read it, as little as it opens: a key of one's own deserves no less.
 fn write_secret(file: &Path, text: &str) -> io::Result<()> {
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
     file.write_all(text.as_bytes())
 }
 
+/// The stand-ins' authority and the operator's in one file.
+fn both(stand_ins: &str, theirs: &str, file: &Path) -> io::Result<()> {
+    fs::write(file, format!("{}\n{theirs}", fs::read_to_string(stand_ins)?))
+}
+
 fn unwritable(file: &Path, error: &std::io::Error) -> Failure {
     Failure::Unavailable(format!("{} can't be written: {error}", file.display()))
-}
-
-fn sandbox_plan(folder: &Path, args: &UpArgs, seed: u64) -> Plan {
-    let args = [
-        format!("--ca-file={}", folder.join("ca.pem").display()),
-        format!("--seed={seed}"),
-        format!("--consumers={}", judged().join(",")),
-        format!("--sql-database={}", sql_database(folder).display()),
-        format!("--signups={}", args.signups),
-        format!("--rate={}", args.rate),
-        format!("--short-lived={}", short_lived(args)),
-        "--refused-email".to_owned(),
-        "--refused-by-mailchimp=1".to_owned(),
-        "--unsubscribed=1".to_owned(),
-        "--refused-by-salesforce=1".to_owned(),
-    ];
-    Plan { program: "usher-sandbox".to_owned(), args: args.into(), environment: Variables::default() }
-}
-
-/// The consumers that run here and that the ledger judges.
-fn judged() -> Vec<&'static str> {
-    Consumer::all().into_iter().map(Consumer::name).filter(|name| JUDGED.contains(name)).collect()
 }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::ledger::{Compared, Effect, Expected, JUDGED, Ledger, SignUp};
+use super::{
+    ledger::{Compared, Effect, Expected, Ledger, SignUp},
+    real::Edges,
+};
 use crate::{consumers::Consumer, dlq::Letter};
 
 /// What lies on the broker.
@@ -35,18 +38,19 @@ pub(crate) struct Verdict {
 type Letters = BTreeMap<(Consumer, String), Vec<Letter>>;
 
 impl Verdict {
-    /// Compares the ledger and what lies on the broker with what should be.
-    pub(crate) fn on(ledger: &Ledger, bus: OnTheBus) -> Self {
+    /// Compares the ledger and what lies on the broker with what should be, as far as stand-ins can tell beside these edges
+    /// that are real.
+    pub(crate) fn on(ledger: &Ledger, bus: OnTheBus, edges: &Edges) -> Self {
         let mut letters = Letters::new();
         // What another consumer gives up may well be as it should be: nobody here can tell.
-        let is_judged = |(consumer, _): &(Consumer, Letter)| JUDGED.contains(&consumer.name());
+        let is_judged = |(consumer, _): &(Consumer, Letter)| edges.can_judge(*consumer);
         for (consumer, letter) in bus.letters.into_iter().filter(is_judged) {
             let about = (consumer, letter.user_id.clone().unwrap_or_default());
             letters.entry(about).or_default().push(letter);
         }
         let mut verdict = Self::default();
         for sign_up in &ledger.sign_ups {
-            verdict.add(sign_up, &mut letters);
+            verdict.add(sign_up, &mut letters, edges);
         }
         verdict.problems.extend(of_nobody(ledger));
         for (consumer, letter) in
@@ -65,13 +69,13 @@ impl Verdict {
         self.problems.is_empty()
     }
 
-    fn add(&mut self, sign_up: &SignUp, letters: &mut Letters) {
+    fn add(&mut self, sign_up: &SignUp, letters: &mut Letters, edges: &Edges) {
         match sign_up.expected {
             Expected::Nothing => self.left_alone += 1,
             Expected::AtMostOne => self.deleted += 1,
             _ => self.signed_up += 1,
         }
-        for (consumer, effect) in effects(sign_up) {
+        for (consumer, effect) in effects(sign_up).filter(|(consumer, _)| edges.can_judge(*consumer)) {
             let letters = letters.remove(&(consumer, sign_up.user_id.clone())).unwrap_or_default();
             match problem(sign_up, effect, &letters) {
                 Some(problem) => {

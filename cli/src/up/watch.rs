@@ -1,6 +1,6 @@
 //! Watching a run until it has settled.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, convert::Infallible, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
 use usher_clock::Clock;
@@ -10,10 +10,12 @@ use super::{
     UpArgs,
     chaos::{Blow, Chaos},
     client::Client,
-    ledger::{JUDGED, Ledger},
+    ledger::Ledger,
     progress::Progress,
+    real::{Edge, Edges},
     rows::{Lives, Row, Source},
-    services::{Part, Services, short_lived},
+    services::{Part, Services},
+    stand_ins::short_lived,
     verdict::{OnTheBus, Verdict},
 };
 use crate::{
@@ -41,6 +43,8 @@ pub(crate) struct Watch {
     end: Instant,
     /// More messages than this are not left over for those who are deleted.
     short_lived: u64,
+    /// What the stand-ins know nothing of.
+    edges: Edges,
     chaos: Option<Chaos>,
     source: Lives<Source>,
     rows: BTreeMap<Consumer, Lives<Row>>,
@@ -57,7 +61,12 @@ pub(crate) struct Settled {
 
 impl Watch {
     /// Of a run that begins now.
-    pub(crate) fn new(args: &UpArgs, chaos: Option<Chaos>, progress: Progress) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        args: &UpArgs,
+        edges: Edges,
+        chaos: Option<Chaos>,
+        progress: Progress,
+    ) -> Result<Self, Failure> {
         let signing_up = signing_up(args);
         let for_chaos = chaos.as_ref().map_or(Duration::ZERO, Chaos::costs);
         Ok(Self {
@@ -65,7 +74,8 @@ impl Watch {
             progress,
             signed_up: in_time(signing_up),
             end: in_time(bound(args.signups.get(), signing_up).saturating_add(for_chaos)),
-            short_lived: short_lived(args).into(),
+            short_lived: short_lived(args, &edges).into(),
+            edges,
             chaos,
             source: Lives::default(),
             rows: BTreeMap::new(),
@@ -89,11 +99,33 @@ impl Watch {
             }
             self.wait().await;
         }
-        self.progress.finish(&self.source.all(), &self.shown());
+        let shown = self.finish();
         let ledger = self.ledger(services).await?;
         let chaos = self.chaos.as_ref().map(|chaos| chaos.summary(ledger.totals.faults));
-        let unjudged = self.shown().into_iter().filter(|row| !JUDGED.contains(&row.name)).collect();
-        Ok(Settled { verdict: verdict(&ledger, services).await?, chaos, unjudged })
+        let is_judged = |row: &Row| Consumer::named(row.name).is_some_and(|it| self.edges.can_judge(it));
+        let unjudged = shown.into_iter().filter(|row| !is_judged(row)).collect();
+        Ok(Settled { verdict: self.verdict(&ledger, services).await?, chaos, unjudged })
+    }
+
+    /// Shows how they are, for as long as all of them run: with people whom nobody here knows there is nothing to settle.
+    ///
+    /// # Errors
+    /// A service ends by itself.
+    pub(crate) async fn until_one_ends(
+        &mut self,
+        services: &mut Services<'_>,
+    ) -> Result<Infallible, Failure> {
+        loop {
+            self.look(services).await?;
+            self.wait().await;
+        }
+    }
+
+    /// Nothing more is shown. What was last.
+    pub(crate) fn finish(&mut self) -> Vec<Row> {
+        let shown = self.shown();
+        self.progress.finish(&self.source.all(), &shown);
+        shown
     }
 
     /// Until the next look, or until something goes wrong.
@@ -163,14 +195,22 @@ impl Watch {
         if goes_on || !services.all_run() || Instant::now() < self.signed_up {
             return false;
         }
-        // Before all of a queue is looked at: whether it can hold nothing but what was left for them.
-        let Some(queued) = self.queued(services).await else { return false };
-        if queued.iter().any(|queued| *queued > self.short_lived) {
+        if !self.are_through(services).await {
             return false;
         }
         let Ok(ledger) = self.ledger(services).await else { return false };
         ledger.is_complete(Clock::system().now())
-            && verdict(&ledger, services).await.is_ok_and(|it| it.is_good())
+            && self.verdict(&ledger, services).await.is_ok_and(|it| it.is_good())
+    }
+
+    /// Before all of a queue is looked at: whether it can hold nothing but what was left for those who are deleted. A real
+    /// broker is not asked, it may hold what is others': there the consumers' own counts must do.
+    async fn are_through(&self, services: &Services<'_>) -> bool {
+        if self.edges.contains(Edge::Servicebus) {
+            return are_through_by_their_count(&self.source.all(), &self.shown());
+        }
+        let queued = self.queued(services).await;
+        queued.is_some_and(|all| all.iter().all(|queued| *queued <= self.short_lived))
     }
 
     async fn status(&self, services: &Services<'_>, part: Part) -> Option<Status> {
@@ -192,18 +232,26 @@ impl Watch {
         let ledger = self.client.get(&url).await;
         ledger.ok_or_else(|| Failure::Unavailable("the stand-ins' ledger can't be read".to_owned()))
     }
+
+    /// Of what lies on a real broker nothing is known: a dead letter shows by what is missing.
+    async fn verdict(&self, ledger: &Ledger, services: &Services<'_>) -> Result<Verdict, Failure> {
+        let mut bus = OnTheBus::default();
+        let looked_into = if self.edges.contains(Edge::Servicebus) { Vec::new() } else { Consumer::all() };
+        for consumer in looked_into {
+            let queue = dlq::queue(consumer);
+            let of = |letters: Vec<Letter>| letters.into_iter().map(move |letter| (consumer, letter));
+            // In this order: what is dead-lettered meanwhile shows in both rather than in none.
+            bus.queued.extend(of(dlq::letters(&services.addresses.bus, &queue).await?));
+            bus.letters.extend(of(dlq::letters(&services.addresses.bus, &queue.dead_letters()).await?));
+        }
+        Ok(Verdict::on(ledger, bus, &self.edges))
+    }
 }
 
-async fn verdict(ledger: &Ledger, services: &Services<'_>) -> Result<Verdict, Failure> {
-    let mut bus = OnTheBus::default();
-    for consumer in Consumer::all() {
-        let queue = dlq::queue(consumer);
-        let of = |letters: Vec<Letter>| letters.into_iter().map(move |letter| (consumer, letter));
-        // In this order: what is dead-lettered meanwhile shows in both rather than in none.
-        bus.queued.extend(of(dlq::letters(&services.addresses.bus, &queue).await?));
-        bus.letters.extend(of(dlq::letters(&services.addresses.bus, &queue.dead_letters()).await?));
-    }
-    Ok(Verdict::on(ledger, bus))
+/// Whether each consumer has ended as many messages as the producer has published.
+fn are_through_by_their_count(source: &Source, consumers: &[Row]) -> bool {
+    let is_through = |row: &Row| row.done + row.skipped + row.dead_lettered >= source.published;
+    consumers.len() == Consumer::all().len() && consumers.iter().all(is_through)
 }
 
 /// How long people sign up.
@@ -224,6 +272,16 @@ fn in_time(time: Duration) -> Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_consumer_is_through_once_it_has_ended_what_was_published() {
+        let source = Source { published: 3, ..Source::default() };
+        let row = |done| Row { done, skipped: 1, dead_lettered: 1, ..Row::default() };
+        let all = |done| vec![row(done); Consumer::all().len()];
+        assert!(are_through_by_their_count(&source, &all(1)));
+        assert!(!are_through_by_their_count(&source, &all(0)));
+        assert!(!are_through_by_their_count(&source, &all(1)[1..]), "one has not said a word yet");
+    }
 
     #[test]
     fn the_bound_follows_the_number_and_the_time_and_never_overflows() {

@@ -21,7 +21,7 @@ mod read;
 use std::sync::Once;
 
 use usher_conditions::{Conditions, Facts};
-use usher_http::{Failure, Pace};
+use usher_http::{Failure, Pace, QuotaUse};
 use usher_subscriber::{Down, Ports};
 
 use crate::{
@@ -91,6 +91,11 @@ impl Accounts {
     /// The properties of a user that must be read to decide.
     pub(crate) fn attributes(&self) -> Vec<&str> {
         self.all.iter().flat_map(|account| account.when.attributes()).collect()
+    }
+
+    /// How much of each account's calls is used.
+    pub(crate) fn quotas(&self) -> Vec<QuotaUse> {
+        self.all.iter().map(|account| account.stripe.quota()).collect()
     }
 
     /// Whether each account is there, takes its key, and is of the key's mode.

@@ -25,7 +25,7 @@ use usher_clock::Clock;
 use usher_conditions::Facts;
 use usher_entra::{Graph, GraphError, User};
 use usher_event::Event;
-use usher_http::{Failure, FailureClass};
+use usher_http::{Failure, FailureClass, QuotaUse};
 use usher_subscriber::{Consumer, Down, GraphUse, Handler, NoCommand, Outcome, Ports, Presence, Rejection};
 use uuid::Uuid;
 
@@ -96,7 +96,7 @@ impl Consumer for Billing {
         Ok(Self {
             tenant_id: settings.entra.tenant_id,
             accounts: Accounts::new(&settings, &ports)?,
-            graph: settings.entra.graph(ports.http, ports.clock),
+            graph: ports.graph(&settings.entra)?,
             attribute: settings.stripe_customer_id_attribute,
             existing: settings.stripe_existing,
             open_extension: settings.stripe_open_extension,
@@ -106,6 +106,10 @@ impl Consumer for Billing {
 
     fn graph(&self) -> Option<GraphUse<'_>> {
         Some(GraphUse { graph: &self.graph, permissions: vec!["User.ReadWrite.All"] })
+    }
+
+    fn quotas(&self) -> Vec<QuotaUse> {
+        self.accounts.quotas()
     }
 
     async fn command(self, command: NoCommand) -> Result<(), usher_service::Failure> {

@@ -21,7 +21,13 @@ pub struct BillingSettings {
     pub entra: EntraSettings,
     /// Secret or restricted key of the one account: write access to customers is all it needs. For several accounts,
     /// STRIPE_ACCOUNTS takes its place.
-    #[arg(long, env = "STRIPE_SECRET_KEY", value_name = "KEY", required_unless_present = "stripe_accounts")]
+    #[arg(
+        long,
+        env = "STRIPE_SECRET_KEY",
+        value_name = "KEY",
+        hide_env_values = true,
+        required_unless_present = "stripe_accounts"
+    )]
     pub stripe_secret_key: Option<SecretKey>,
     /// Several accounts, and who belongs to which: a TOML file of [[account]] with a name, the name of an environment
     /// variable that holds its key (secret_key_env) or a file that does (secret_key_file), and a `when` as in the rules

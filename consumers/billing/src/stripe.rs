@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Method, header};
 use serde::{Deserialize, de::DeserializeOwned};
 use usher_clock::Clock;
-use usher_http::{BaseUrl, HttpClient, Pace, Request, Response, TransportError};
+use usher_http::{BaseUrl, HttpClient, Pace, QuotaUse, Request, Response, TransportError};
 
 use crate::{
     SecretKey,
@@ -33,7 +33,12 @@ struct List {
 
 impl Stripe {
     pub(crate) fn new(http: HttpClient, base: BaseUrl, key: SecretKey, pace: Pace, clock: Clock) -> Self {
-        Self { http, base, key, pace, clock }
+        Self { http: http.named("stripe"), base, key, pace, clock }
+    }
+
+    /// How much of the account's calls is used.
+    pub(crate) fn quota(&self) -> QuotaUse {
+        self.pace.quota("stripe")
     }
 
     /// Asks for one customer, any: shows that Stripe is there, takes our key, and is of its mode. An account without

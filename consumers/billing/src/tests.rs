@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
-use usher_entra::EntraSettings;
+use usher_entra::{CredentialSettings, EntraSettings};
 use usher_event::{Audit, UserSignedUp};
 use usher_http::{HttpClient, Request, Response, TransportError};
 use uuid::uuid;
@@ -106,7 +106,7 @@ fn settings() -> BillingSettings {
         entra: EntraSettings {
             tenant_id: TENANT,
             client_id: ADA,
-            client_secret: "hush".into(),
+            credential: CredentialSettings::client_secret("hush"),
             authority_host: "https://login.microsoftonline.com".parse().unwrap(),
             graph_endpoint: "https://graph.microsoft.com".parse().unwrap(),
             graph_writes_per_second: 18.try_into().unwrap(),

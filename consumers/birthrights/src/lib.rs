@@ -75,7 +75,7 @@ impl Consumer for Birthrights {
         Ok(Self {
             tenant_id: settings.entra.tenant_id,
             rules: settings.birthrights_rules,
-            graph: settings.entra.graph(ports.http, ports.clock),
+            graph: ports.graph(&settings.entra)?,
             targets: Targets::default(),
             clock: ports.clock,
         })

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use time::{OffsetDateTime, macros::datetime};
 use usher_clock::Clock;
-use usher_entra::{EntraSettings, Graph, User};
+use usher_entra::{CredentialSettings, EntraSettings, Graph, User};
 use usher_event::{Audit, Event, UserSignedUp};
 use usher_http::{HttpClient, Request, Response, TransportError};
 use usher_subscriber::{Consumer, Ports};
@@ -113,7 +113,7 @@ impl Entra {
     }
 
     pub(crate) fn graph(&self) -> Graph {
-        settings().graph(self.http(), Clock::starting_at(NOON))
+        settings().graph(self.http(), Clock::starting_at(NOON)).unwrap()
     }
 
     fn http(&self) -> HttpClient {
@@ -133,7 +133,7 @@ fn settings() -> EntraSettings {
     EntraSettings {
         tenant_id: TENANT,
         client_id: APP,
-        client_secret: "hush".into(),
+        credential: CredentialSettings::client_secret("hush"),
         authority_host: "https://login.microsoftonline.com".parse().unwrap(),
         graph_endpoint: "https://graph.microsoft.com".parse().unwrap(),
         graph_writes_per_second: 18.try_into().unwrap(),

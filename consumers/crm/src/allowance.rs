@@ -4,12 +4,13 @@
 //! stops everybody else's integrations too. <https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/headers_api_usage.htm>
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use http::HeaderMap;
 use tokio::time::Instant;
+use usher_http::QuotaUse;
 
 use crate::fault::{Failed, Fault};
 
@@ -24,7 +25,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(600);
 pub(crate) struct Allowance {
     /// How much is left to others, in percent.
     reserve: u64,
-    told: Mutex<Told>,
+    told: Arc<Mutex<Told>>,
 }
 
 #[derive(Default)]
@@ -38,7 +39,13 @@ struct Told {
 impl Allowance {
     /// One of which `reserve` percent are not ours to use.
     pub(crate) fn new(reserve: u8) -> Self {
-        Self { reserve: u64::from(reserve), told: Mutex::default() }
+        Self { reserve: u64::from(reserve), told: Arc::default() }
+    }
+
+    /// How much of it is used, as far as Salesforce has told.
+    pub(crate) fn quota(&self) -> QuotaUse {
+        let told = self.told.clone();
+        QuotaUse::new("salesforce", move || lock(&told).share())
     }
 
     /// Takes note of what an answer tells, if it does.
@@ -72,8 +79,12 @@ impl Allowance {
     }
 
     fn told(&self) -> MutexGuard<'_, Told> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.told)
     }
+}
+
+fn lock(told: &Mutex<Told>) -> MutexGuard<'_, Told> {
+    told.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Told {
@@ -84,6 +95,12 @@ impl Told {
             tracing::warn!(used, limit, "most of the Salesforce calls that the org has in a day are used");
         }
         self.warned = is_high;
+    }
+
+    /// The share in use, from 0 to 1; `None` before Salesforce has told.
+    fn share(&self) -> Option<f64> {
+        self.at?;
+        Some((self.used as f64 / self.limit.max(1) as f64).min(1.0))
     }
 
     fn has_reached(&self, reserve: u64) -> bool {
@@ -140,6 +157,17 @@ mod tests {
         assert_eq!(allowance.check(), Ok(()));
         allowance.refused();
         assert_eq!(allowance.check(), Err(reserved()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_share_in_use_is_known_once_salesforce_has_told() {
+        let allowance = Allowance::new(5);
+        let quota = allowance.quota();
+        assert_eq!(quota.used(), None);
+        allowance.note(&headers("api-usage=250/1000"));
+        assert_eq!(quota.used(), Some(0.25));
+        allowance.refused();
+        assert_eq!(quota.used(), Some(1.0));
     }
 
     #[tokio::test(start_paused = true)]

@@ -26,7 +26,7 @@ mod token;
 
 use async_trait::async_trait;
 use usher_event::Event;
-use usher_http::Failure;
+use usher_http::{Failure, QuotaUse};
 use usher_subscriber::{Consumer, Down, Handler, NoCommand, Outcome, Ports, Presence};
 use uuid::Uuid;
 
@@ -79,6 +79,10 @@ impl Consumer for Crm {
             salesforce: Salesforce::new(&settings, &mapping, ports),
             mapping,
         })
+    }
+
+    fn quotas(&self) -> Vec<QuotaUse> {
+        vec![self.salesforce.quota()]
     }
 
     async fn command(self, command: NoCommand) -> Result<(), usher_service::Failure> {

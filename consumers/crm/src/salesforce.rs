@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 use usher_clock::Clock;
-use usher_http::{HttpClient, Pace, Request, Response, retry_after};
+use usher_http::{HttpClient, Pace, QuotaUse, Request, Response, retry_after};
 use usher_subscriber::Ports;
 use uuid::Uuid;
 
@@ -75,10 +75,11 @@ impl Salesforce {
     pub(crate) fn new(settings: &CrmSettings, mapping: &Mapping, ports: Ports) -> Self {
         let calls = settings.salesforce_calls_per_second;
         let at_once = usize::try_from(calls.get()).unwrap_or(usize::MAX);
+        let http = ports.http.named("salesforce");
         Self {
-            tokens: Tokens::new(settings, ports.http.clone(), ports.clock),
-            probing: ports.http.clone(),
-            http: ports.http.with_connections(at_once),
+            tokens: Tokens::new(settings, http.clone(), ports.clock),
+            probing: http.clone(),
+            http: http.with_connections(at_once),
             pace: Pace::per_second(calls),
             allowance: Allowance::new(settings.salesforce_limit_reserve),
             api: format!("/services/data/{}", settings.salesforce_api_version),
@@ -88,6 +89,12 @@ impl Salesforce {
             clock: ports.clock,
             not_unique: Once::new(),
         }
+    }
+
+    /// How much of the org's calls of a day is used, and how long our own pace makes one wait.
+    pub(crate) fn quota(&self) -> QuotaUse {
+        let pace = self.pace.quota("salesforce");
+        self.allowance.quota().with_wait(move || pace.wait())
     }
 
     /// Makes the record of this user, or overwrites these fields of it. The external id stands in the path alone:

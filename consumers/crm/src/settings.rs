@@ -22,7 +22,7 @@ pub struct CrmSettings {
     #[arg(long, env = "SALESFORCE_CLIENT_ID", value_name = "KEY", value_parser = word)]
     pub salesforce_client_id: String,
     /// User name that we act as: one that the app admits beforehand, with the right to make and change the records
-    #[arg(long, env = "SALESFORCE_USERNAME", value_name = "NAME", value_parser = secret_word)]
+    #[arg(long, env = "SALESFORCE_USERNAME", value_name = "NAME", hide_env_values = true, value_parser = secret_word)]
     pub salesforce_username: SecretString,
     /// PEM file with the RSA private key that belongs to the app's certificate
     #[arg(long, env = "SALESFORCE_PRIVATE_KEY_FILE", value_name = "FILE", value_parser = PrivateKey::read)]

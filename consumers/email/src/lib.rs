@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use usher_event::Event;
-use usher_http::{Failure, FailureClass};
+use usher_http::{Failure, FailureClass, QuotaUse};
 use usher_subscriber::{Consumer, Down, Handler, NoCommand, Outcome, Ports, Presence};
 use uuid::Uuid;
 
@@ -78,6 +78,10 @@ impl Consumer for Email {
     fn new(settings: EmailSettings, ports: Ports) -> Result<Self, usher_service::Failure> {
         let mailchimp = Mailchimp::new(&settings, ports)?;
         Ok(Self { settings, mailchimp })
+    }
+
+    fn quotas(&self) -> Vec<QuotaUse> {
+        vec![self.mailchimp.quota()]
     }
 
     async fn command(self, command: NoCommand) -> Result<(), usher_service::Failure> {

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 use usher_clock::Clock;
-use usher_http::{BaseUrl, Failure, FailureClass, HttpClient, Request, Response, retry_after};
+use usher_http::{BaseUrl, Failure, FailureClass, HttpClient, QuotaUse, Request, Response, retry_after};
 use usher_subscriber::Ports;
 
 use crate::{EmailSettings, member::Member};
@@ -70,7 +70,7 @@ struct Problem {
 
 impl Mailchimp {
     pub(crate) fn new(settings: &EmailSettings, ports: Ports) -> Result<Self, usher_service::Failure> {
-        let one = ports.http.with_timeout(CALL).with_connections(1);
+        let one = ports.http.named("mailchimp").with_timeout(CALL).with_connections(1);
         let http = match settings.mailchimp_connections.get() {
             1 => one.clone(),
             more => one.clone().with_connections(more - 1),
@@ -83,6 +83,11 @@ impl Mailchimp {
             list_id: settings.mailchimp_list_id.clone(),
             clock: ports.clock,
         })
+    }
+
+    /// How many of our connections are in use.
+    pub(crate) fn quota(&self) -> QuotaUse {
+        self.http.quota("mailchimp")
     }
 
     /// Asks for the list's id: shows that Mailchimp is there, takes our key and has the list.

@@ -21,7 +21,7 @@ pub struct EmailSettings {
     #[arg(long = "entra-tenant-id", env = "ENTRA_TENANT_ID", value_name = "UUID")]
     pub tenant_id: Uuid,
     /// API key; what follows its hyphen names the data centre
-    #[arg(long, env = "MAILCHIMP_API_KEY", value_name = "KEY", value_parser = key)]
+    #[arg(long, env = "MAILCHIMP_API_KEY", value_name = "KEY", hide_env_values = true, value_parser = key)]
     pub mailchimp_api_key: SecretString,
     /// Mailchimp's address; that of the key's data centre unless set
     #[arg(long, env = "MAILCHIMP_API_BASE", value_name = "URL")]

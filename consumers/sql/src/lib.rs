@@ -18,6 +18,7 @@ mod postgres;
 mod row;
 mod schema;
 mod settings;
+mod span;
 mod sqlite;
 mod store;
 mod table_name;
@@ -69,11 +70,12 @@ impl Handler for Sql {
     /// The whole policy: one row, as the sign-up had it.
     async fn handle(&self, event: &Event) -> Outcome {
         let row = Row::of(event, self.clock.now());
-        self.store.upsert(&row).await.map_or_else(StoreError::outcome, |()| Outcome::Done)
+        let put = span::of(&*self.store, "upsert", self.store.upsert(&row)).await;
+        put.map_or_else(StoreError::outcome, |()| Outcome::Done)
     }
 
     async fn probe(&self) -> Result<(), Down> {
-        self.store.probe().await.map_err(StoreError::down)
+        span::of(&*self.store, "upsert", self.store.probe()).await.map_err(StoreError::down)
     }
 
     async fn presence(&self, event: &Event) -> Result<Presence, Failure> {

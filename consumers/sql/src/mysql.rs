@@ -117,6 +117,10 @@ impl MySql {
 
 #[async_trait]
 impl Store for MySql {
+    fn system(&self) -> &'static str {
+        "mysql"
+    }
+
     async fn upsert(&self, row: &Row) -> Result<(), StoreError> {
         self.ready().await?;
         bounded(STATEMENT, self.put(row), of_mysql).await

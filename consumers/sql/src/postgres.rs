@@ -101,6 +101,10 @@ impl Postgres {
 
 #[async_trait]
 impl Store for Postgres {
+    fn system(&self) -> &'static str {
+        "postgresql"
+    }
+
     async fn upsert(&self, row: &Row) -> Result<(), StoreError> {
         self.ready().await?;
         bounded(STATEMENT, self.put(row), of_postgres).await

@@ -24,7 +24,13 @@ pub struct SqlSettings {
     /// postgres://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full or mysql://USER:PASSWORD@HOST/DATABASE?sslmode=.. (MariaDB
     /// too); special characters of a password are percent-encoded. Anywhere but on this machine the server's certificate
     /// is verified unless sslmode says otherwise; sslrootcert (MySQL: sslca) names a file with its authority
-    #[arg(long, env = "SQL_DATABASE_URL", value_name = "URL", default_value = "sqlite://usher.db")]
+    #[arg(
+        long,
+        env = "SQL_DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        default_value = "sqlite://usher.db"
+    )]
     pub sql_database_url: DatabaseUrl,
     /// The table with the rows
     #[arg(long, env = "SQL_TABLE", value_name = "NAME", default_value = "signups")]

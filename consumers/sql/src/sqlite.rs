@@ -88,6 +88,10 @@ impl Sqlite {
 
 #[async_trait]
 impl Store for Sqlite {
+    fn system(&self) -> &'static str {
+        "sqlite"
+    }
+
     async fn upsert(&self, row: &Row) -> Result<(), StoreError> {
         self.ready().await?;
         bounded(STATEMENT, self.put(row), of_sqlite).await

@@ -53,6 +53,11 @@ pub trait Store: Send + Sync + 'static {
         Ok(None)
     }
 
+    /// Which kind of database it is, as OpenTelemetry's conventions name it.
+    fn system(&self) -> &'static str {
+        "other_sql"
+    }
+
     /// The statements that make the table, if it takes any.
     fn schema(&self) -> String {
         String::new()

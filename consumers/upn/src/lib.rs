@@ -87,7 +87,7 @@ impl Consumer for Upn {
     fn new(settings: UpnSettings, ports: Ports) -> Result<Self, usher_service::Failure> {
         Ok(Self {
             tenant_id: settings.entra.tenant_id,
-            graph: settings.entra.graph(ports.http, ports.clock),
+            graph: ports.graph(&settings.entra)?,
             naming: Naming::new(settings.upn_template, settings.upn_domain),
             clock: ports.clock,
         })

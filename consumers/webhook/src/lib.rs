@@ -16,7 +16,7 @@ mod signature;
 
 use async_trait::async_trait;
 use usher_event::Event;
-use usher_http::Failure;
+use usher_http::{Failure, QuotaUse};
 use usher_subscriber::{Consumer, Down, Handler, NoCommand, Outcome, Ports};
 use uuid::Uuid;
 
@@ -60,6 +60,10 @@ impl Consumer for Webhook {
     fn new(settings: WebhookSettings, ports: Ports) -> Result<Self, usher_service::Failure> {
         settings.check()?;
         Ok(Self { tenant_id: settings.tenant_id, receiver: Receiver::new(&settings, ports) })
+    }
+
+    fn quotas(&self) -> Vec<QuotaUse> {
+        vec![self.receiver.quota()]
     }
 
     async fn command(self, command: NoCommand) -> Result<(), usher_service::Failure> {

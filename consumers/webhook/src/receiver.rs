@@ -4,7 +4,9 @@ use bytes::Bytes;
 use http::{Method, header::CONTENT_TYPE};
 use usher_clock::Clock;
 use usher_event::Event;
-use usher_http::{Failure, FailureClass, HttpClient, Pace, Request, Response, TransportError, retry_after};
+use usher_http::{
+    Failure, FailureClass, HttpClient, Pace, QuotaUse, Request, Response, TransportError, retry_after,
+};
 use usher_subscriber::Ports;
 
 use crate::{Endpoint, Probe, Secrets, WebhookSettings};
@@ -28,7 +30,7 @@ impl Receiver {
     pub(crate) fn new(settings: &WebhookSettings, ports: Ports) -> Self {
         let calls = settings.webhook_calls_per_second;
         let at_once = usize::try_from(calls.get()).unwrap_or(usize::MAX);
-        let http = ports.http.guarded(settings.webhook_allow_private.clone());
+        let http = ports.http.named("webhook").guarded(settings.webhook_allow_private.clone());
         Self {
             probing: http.clone(),
             http: http.with_connections(at_once),
@@ -38,6 +40,11 @@ impl Receiver {
             probe: settings.webhook_probe,
             clock: ports.clock,
         }
+    }
+
+    /// How much of what the receiver is to be sent a second it is sent.
+    pub(crate) fn quota(&self) -> QuotaUse {
+        self.pace.quota("webhook")
     }
 
     /// Posts the event under its own id.

@@ -73,6 +73,7 @@ impl Bus for MemoryBus {
         let target = self.broker.find(topic)?;
         Ok(Arc::new(MemoryPublisher {
             broker: Arc::clone(&self.broker),
+            topic: topic.to_owned(),
             target,
             closed: self.closed.child_token(),
         }))
@@ -83,6 +84,7 @@ impl Bus for MemoryBus {
         let queue = self.broker.queue(entity)?;
         Ok(Arc::new(MemoryReceiver {
             broker: Arc::clone(&self.broker),
+            entity: entity.clone(),
             queue,
             credit: AtomicU32::new(0),
             closed: self.closed.child_token(),
@@ -144,6 +146,7 @@ impl Broker {
 #[derive(Debug)]
 struct MemoryPublisher {
     broker: Arc<Broker>,
+    topic: String,
     target: Target,
     closed: CancellationToken,
 }
@@ -157,11 +160,16 @@ impl Publisher for MemoryPublisher {
         let batch = messages.into_iter().map(new_message).collect();
         self.broker.with(|machine, now| machine.send(self.target, batch, now)).map_err(refused)
     }
+
+    fn topic(&self) -> Option<&str> {
+        Some(&self.topic)
+    }
 }
 
 #[derive(Debug)]
 struct MemoryReceiver {
     broker: Arc<Broker>,
+    entity: Entity,
     queue: QueueId,
     /// How many deliveries are still allowed.
     credit: AtomicU32,
@@ -255,6 +263,10 @@ impl Receiver for MemoryReceiver {
 
     async fn close(&self) {
         self.closed.cancel();
+    }
+
+    fn entity(&self) -> Option<&Entity> {
+        Some(&self.entity)
     }
 }
 

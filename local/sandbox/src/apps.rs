@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use crate::{
     BILLING_CLIENT_ID, BILLING_CLIENT_SECRET, BIRTHRIGHTS_CLIENT_ID, BIRTHRIGHTS_CLIENT_SECRET, CLIENT_ID,
-    CLIENT_SECRET, PRODUCER_CLIENT_ID, PRODUCER_CLIENT_SECRET, UPN_CLIENT_ID, UPN_CLIENT_SECRET,
+    CLIENT_SECRET, IDENTITY_CLIENT_ID, IDENTITY_CLIENT_SECRET, PRODUCER_CLIENT_ID, PRODUCER_CLIENT_SECRET,
+    UPN_CLIENT_ID, UPN_CLIENT_SECRET,
 };
 
 /// An app registration. Each has request quotas of its own.
@@ -49,7 +50,7 @@ impl App {
     }
 }
 
-/// One that all may share, and one for each with the least that it needs.
+/// One that all may share, one for each with the least that it needs, and the platform's, which may do nothing in Graph.
 pub(crate) fn usual() -> Vec<App> {
     use Permission::{
         AppRoleAssignmentReadWrite, ApplicationRead, AuditLogRead, GroupMemberReadWrite, UserRead,
@@ -64,5 +65,6 @@ pub(crate) fn usual() -> Vec<App> {
         App::new(BILLING_CLIENT_ID, BILLING_CLIENT_SECRET, [UserReadWrite]),
         App::new(BIRTHRIGHTS_CLIENT_ID, BIRTHRIGHTS_CLIENT_SECRET, birthrights),
         App::new(UPN_CLIENT_ID, UPN_CLIENT_SECRET, [UserReadWrite]),
+        App::new(IDENTITY_CLIENT_ID, IDENTITY_CLIENT_SECRET, []),
     ]
 }

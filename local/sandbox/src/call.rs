@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Vendor {
-    /// Entra's token endpoint.
+    /// Entra's token endpoint, and what shares its port: the key vault and the platform's managed identities.
     Login,
     /// Microsoft Graph.
     Graph,
@@ -53,6 +53,12 @@ impl Vendor {
 pub enum Call {
     /// `POST /{tenant}/oauth2/v2.0/token`
     Token,
+    /// `GET /msi/token`
+    ManagedIdentity,
+    /// `GET /certificates/{name}`, of a version or the newest
+    GetCertificate,
+    /// `POST /keys/{name}/{version}/sign`
+    SignDigest,
     /// `GET /v1.0/auditLogs/directoryAudits`
     ListAudits,
     /// `GET /v1.0/users/{id}`, alone or in a batch
@@ -115,8 +121,11 @@ pub enum Call {
 
 impl Call {
     /// All of them.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 33] = [
         Self::Token,
+        Self::ManagedIdentity,
+        Self::GetCertificate,
+        Self::SignDigest,
         Self::ListAudits,
         Self::GetUser,
         Self::PatchUser,
@@ -152,6 +161,9 @@ impl Call {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Token => "login.token",
+            Self::ManagedIdentity => "login.managed_identity",
+            Self::GetCertificate => "login.vault_certificate",
+            Self::SignDigest => "login.vault_sign",
             Self::ListAudits => "graph.audit",
             Self::GetUser => "graph.get_user",
             Self::PatchUser => "graph.patch_user",
@@ -187,7 +199,7 @@ impl Call {
     /// Whose call it is.
     pub const fn vendor(self) -> Vendor {
         match self {
-            Self::Token => Vendor::Login,
+            Self::Token | Self::ManagedIdentity | Self::GetCertificate | Self::SignDigest => Vendor::Login,
             Self::ListAudits
             | Self::GetUser
             | Self::PatchUser
@@ -226,6 +238,13 @@ pub enum Target {
 }
 
 impl Target {
+    pub(crate) fn vendor(self) -> Vendor {
+        match self {
+            Self::Vendor(vendor) => vendor,
+            Self::Call(call) => call.vendor(),
+        }
+    }
+
     pub(crate) fn covers(self, call: Call) -> bool {
         match self {
             Self::Vendor(vendor) => call.vendor() == vendor,

@@ -30,6 +30,19 @@ pub const UPN_CLIENT_ID: Uuid = uuid!("c11e0000-0000-4000-8000-000000000005");
 /// Its secret.
 pub const UPN_CLIENT_SECRET: &str = "sandbox~upn-secret";
 
+/// The identity that the platform gives containers, `AZURE_CLIENT_ID`: it alone may call the key vault.
+pub const IDENTITY_CLIENT_ID: Uuid = uuid!("1de00000-0000-4000-8000-000000000001");
+/// A secret of it, `AZURE_CLIENT_SECRET`.
+pub const IDENTITY_CLIENT_SECRET: &str = "sandbox~identity-secret";
+/// What it is called as the subject of a token.
+pub(crate) const IDENTITY_PRINCIPAL_ID: Uuid = uuid!("1de00000-0000-4000-8000-000000000002");
+/// What a container shows to get its tokens, `IDENTITY_HEADER`.
+pub const IDENTITY_HEADER: &str = "sandbox~identity-header";
+/// The one certificate in the key vault.
+pub const VAULT_CERTIFICATE: &str = "usher-producer";
+/// The password of the PKCS#12 file.
+pub const PKCS12_PASSWORD: &str = "usher-sandbox";
+
 /// The app that makes a user when somebody signs up: what `SIGNUP_ACTORS` must name.
 pub const SIGN_UP_APP_ID: Uuid = uuid!("0000000a-0000-4000-8000-000000000001");
 /// The app registration that owns the tenant's custom attributes.

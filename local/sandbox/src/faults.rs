@@ -1,12 +1,15 @@
 //! Faults: ordered one by one for the next calls, or sprinkled by chance from a seed.
 
-use std::collections::VecDeque;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use axum::http::StatusCode;
 use serde::Deserialize;
 use time::OffsetDateTime;
 
-use crate::{Call, Sandbox, Target};
+use crate::{Call, Sandbox, Target, Vendor};
 
 /// How a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -90,7 +93,12 @@ impl Faults {
         self.0.with(|world, _| world.faults.plan(plan));
     }
 
-    /// Forgets all orders and the plan.
+    /// Calls to one vendor take so long, at most, on top of what any call takes.
+    pub fn slow(&self, vendor: Vendor, answer_time: Duration) {
+        self.0.with(|world, _| world.faults.slow.insert(vendor, answer_time));
+    }
+
+    /// Forgets all orders and the plan, and that anybody is slow.
     pub fn clear(&self) {
         self.0.with(|world, _| world.faults.clear());
     }
@@ -112,6 +120,8 @@ struct Order {
 pub(crate) struct FaultBox {
     orders: VecDeque<Order>,
     plan: Option<(FaultPlan, fastrand::Rng)>,
+    /// Whose calls take how long, at most.
+    slow: BTreeMap<Vendor, Duration>,
     injected: u64,
 }
 
@@ -130,6 +140,18 @@ impl FaultBox {
     fn clear(&mut self) {
         self.orders.clear();
         self.plan = None;
+        self.slow.clear();
+    }
+
+    /// Forgets what was ordered for one vendor.
+    pub(crate) fn heal(&mut self, vendor: Vendor) {
+        self.orders.retain(|order| order.target.vendor() != vendor);
+        self.slow.remove(&vendor);
+    }
+
+    /// How long a call takes on top of what any call takes, at most.
+    pub(crate) fn slowness(&self, call: Call) -> Duration {
+        self.slow.get(&call.vendor()).copied().unwrap_or_default()
     }
 
     pub(crate) fn injected(&self) -> u64 {

@@ -16,12 +16,19 @@ pub(crate) struct Flags {
     /// Where the control and the ledger listen; the vendors get the ports that follow, or free ones.
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR")]
     listen: SocketAddr,
-    /// Where the token endpoint listens, over https.
+    /// Where the token endpoint listens, over https; the key vault and managed identities answer there, too.
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR")]
     tls_listen: SocketAddr,
+    /// Where to serve /healthz, /readyz and /status. Not at all if left out.
+    #[arg(long, env = "HEALTH_ADDR", value_name = "ADDR")]
+    pub(crate) health_addr: Option<SocketAddr>,
     /// Where to write the certificate that services must trust (USHER_EXTRA_CA_FILE).
     #[arg(long, value_name = "PATH")]
     ca_file: PathBuf,
+    /// Makes certificates, a cluster's token and a client secret, and writes them there: producer.pem, producer.p12
+    /// (password usher-sandbox), expired.pem, workload-token, client-secret. The key vault has a certificate then, too.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) identity_dir: Option<PathBuf>,
     /// Everything left to chance follows from it.
     #[arg(long, default_value_t = 1)]
     seed: u64,

@@ -11,8 +11,8 @@ use axum::{
 use time::OffsetDateTime;
 
 use crate::{
-    Call, FaultKind, Sandbox, Vendor, database, entra, latency::between, mailchimp, mailchimp::Connection,
-    salesforce, stripe, webhook, world::World,
+    Call, FaultKind, Sandbox, Vendor, database, entra, identity, latency::between, mailchimp,
+    mailchimp::Connection, salesforce, stripe, vault, webhook, world::World,
 };
 
 /// Marks an answer that never reaches the caller: the connection breaks instead.
@@ -58,7 +58,9 @@ async fn pass(State((sandbox, call)): State<(Sandbox, Call)>, mut request: Reque
 fn arrive(world: &mut World, call: Call, now: OffsetDateTime) -> (Arrival, Duration) {
     world.count(call);
     world.arrivals += 1;
-    let takes = between(&mut world.chance, &world.settings.answer_time);
+    let usual = &world.settings.answer_time;
+    let longest = *usual.end() + world.faults.slowness(call);
+    let takes = between(&mut world.chance, &(*usual.start()..=longest));
     let fault = world.faults.strike(call, now).map(|kind| as_carried_out(call, kind));
     (Arrival { number: world.arrivals, answered_at: now + takes, fault }, takes)
 }
@@ -76,7 +78,11 @@ fn as_carried_out(call: Call, kind: FaultKind) -> FaultKind {
 fn refusal(world: &mut World, call: Call, fault: FaultKind, now: OffsetDateTime) -> Response {
     let status = fault.status().unwrap_or_default();
     match (call.vendor(), fault) {
-        (Vendor::Login, _) => entra::token::ordered(world, status, now).into_response(),
+        (Vendor::Login, _) => match call {
+            Call::GetCertificate | Call::SignDigest => vault::ordered(status).into_response(),
+            Call::ManagedIdentity => identity::ordered(status).into_response(),
+            _ => entra::denied::ordered(world, status, now).into_response(),
+        },
         (Vendor::Graph, _) => entra::graph::ordered(world, status, now).into_response(),
         (Vendor::Stripe, _) => stripe::errors::ordered(world, status).into_response(),
         (Vendor::Mailchimp, FaultKind::Throttled) => mailchimp::throttled(world),

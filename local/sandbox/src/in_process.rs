@@ -13,7 +13,8 @@ use tower::{Service, ServiceExt};
 use usher_http::{Request, Response, TransportError};
 
 use crate::{
-    Sandbox, Vendor, control, database, entra, gate::ConnectionBroke, mailchimp, salesforce, stripe, webhook,
+    Sandbox, Vendor, control, database, entra, gate::ConnectionBroke, identity, mailchimp, salesforce,
+    stripe, vault, webhook,
 };
 
 /// All stand-ins as one service, told apart by host: see [`LOGIN_URL`], [`GRAPH_URL`], [`STRIPE_URL`],
@@ -34,7 +35,7 @@ pub struct InProcess {
     pub(crate) control: Router,
 }
 
-/// Where the token endpoint stands in process.
+/// Where the token endpoint stands in process, and beside it the key vault and the managed identities' endpoint.
 pub const LOGIN_URL: &str = "https://login.sandbox.test";
 /// Where Graph stands in process.
 pub const GRAPH_URL: &str = "https://graph.sandbox.test";
@@ -55,7 +56,9 @@ impl InProcess {
     pub(crate) fn new(sandbox: &Sandbox) -> Self {
         Self {
             sandbox: sandbox.clone(),
-            login: entra::login_router(sandbox),
+            login: entra::login_router(sandbox)
+                .merge(vault::router(sandbox))
+                .merge(identity::router(sandbox)),
             graph: entra::graph_router(sandbox),
             stripe: stripe::router(sandbox),
             mailchimp: mailchimp::router(sandbox),

@@ -61,6 +61,12 @@ impl Sandbox {
         self.0.outages.send_if_modified(|down| if on { down.insert(vendor) } else { down.remove(&vendor) });
     }
 
+    /// Ends whatever was ordered for one vendor alone: an outage, faults, slowness. A plan of faults goes on.
+    pub fn heal(&self, vendor: Vendor) {
+        self.outage(vendor, false);
+        self.with(|world, _| world.faults.heal(vendor));
+    }
+
     /// What came of each sign-up so far.
     pub fn effects(&self) -> Effects {
         self.with(|world, now| ledger::effects(world, now, false))

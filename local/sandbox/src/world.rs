@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use crate::{
-    Call, Misuse, SandboxSettings, database::Table, entra::Tenant, faults::FaultBox, mailchimp::Members,
-    people::Population, role::Role, salesforce::Org, stripe::Accounts, webhook::Inbox,
+    Call, Misuse, SandboxSettings, database::Table, entra::Tenant, faults::FaultBox, identity::Identities,
+    mailchimp::Members, people::Population, role::Role, salesforce::Org, stripe::Accounts, webhook::Inbox,
 };
 
 /// The state behind all stand-ins.
 pub(crate) struct World {
     pub(crate) settings: SandboxSettings,
     pub(crate) tenant: Tenant,
+    /// What services prove themselves with instead of a secret of their own, once somebody has asked for it.
+    pub(crate) identities: Option<Identities>,
     pub(crate) stripe: Accounts,
     pub(crate) mailchimp: Members,
     pub(crate) salesforce: Org,
@@ -41,6 +43,7 @@ impl World {
         let (traits, pasts) = (seeds.fork(), seeds.fork());
         Self {
             tenant: Tenant::new(&settings),
+            identities: None,
             stripe: Accounts::new(&settings.stripe),
             mailchimp: Members::default(),
             salesforce: Org::default(),

@@ -114,6 +114,46 @@ async fn answers_can_be_made_slow_and_quick_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_vendor_is_slow_and_the_others_are_not() {
+    let edge = Edge::new(prompt());
+    control(&edge, json!({"slow": {"vendor": "stripe", "answer_time_ms": 5000}})).await;
+    let (mut stripe, mut graph) = (Duration::ZERO, Duration::ZERO);
+    for _ in 0..20 {
+        let asked = Instant::now();
+        edge.create_customer(None, &[]).await;
+        stripe = stripe.max(asked.elapsed());
+        let asked = Instant::now();
+        edge.graph(Method::GET, "/users/x", None).await;
+        graph = graph.max(asked.elapsed());
+    }
+    assert!((Duration::from_secs(3)..=Duration::from_secs(5)).contains(&stripe), "{stripe:?}");
+    assert!(graph < Duration::from_secs(1), "{graph:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vendor_is_healed_of_whatever_was_ordered_for_it_and_no_other_is() {
+    let edge = Edge::new(prompt());
+    let failing = |vendor: &str| json!({"fault": {"to": vendor, "calls": 9, "kind": {"status": 500}}});
+    for order in [
+        failing("stripe.create_customer"),
+        failing("graph"),
+        json!({"slow": {"vendor": "stripe", "answer_time_ms": 5000}}),
+        json!({"outage": {"vendor": "stripe", "on": true}}),
+    ] {
+        control(&edge, order).await;
+    }
+    assert_eq!(edge.try_stripe_post("/v1/customers", None, &[]).await.unwrap_err(), TransportError::Connect);
+    control(&edge, json!({"heal": "stripe"})).await;
+    let asked = Instant::now();
+    assert_eq!(edge.create_customer(None, &[]).await.status, 200);
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+    assert_eq!(edge.graph(Method::GET, "/users/x", None).await.status, 500);
+
+    control(&edge, json!({"heal": "graph", "outage": {"vendor": "graph", "on": true}})).await;
+    assert_eq!(edge.try_graph(Method::GET, "/users/x", None).await.unwrap_err(), TransportError::Connect);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_wrong_order_is_refused_by_name_and_does_nothing() {
     let edge = Edge::new(prompt());
     for (order, status, names) in [

@@ -1,12 +1,6 @@
 //! `usher-producer backfill`: from the settings to a backfill, and to what became of it.
 
-use std::{
-    ffi::OsString,
-    io::sink,
-    num::NonZeroU32,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{io::sink, num::NonZeroU32, sync::Arc};
 
 use clap::Args;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -20,9 +14,12 @@ use super::{
     teller::{Teller, minute},
 };
 use crate::{
-    CheckpointError, CheckpointStore, FileCheckpoint, Held, MemoryCheckpoint, Settings, StartFrom,
+    CheckpointError, CheckpointStore, Held, Kept, MemoryCheckpoint, Policy, Settings, StartFrom,
     dry_run::Printer, start,
 };
+
+/// What was done stays done.
+const AGAIN: &str = "the same command goes on from here";
 
 /// What a backfill is told beside the producer's settings, which come before its name.
 #[derive(Args, Clone, Debug)]
@@ -52,24 +49,54 @@ pub(crate) async fn carry_out(
     shutdown: Shutdown,
 ) -> Result<(), Failure> {
     let span = span(&args, Clock::system().now())?;
-    let http = settings.http.client().map_err(|error| Failure::setting("USHER_EXTRA_CA_FILE", error))?;
-    let graph = settings.entra.graph(http, Clock::system());
+    let graph = start::graph(&settings)?;
     graph.check_token().await.map_err(start::no_token)?;
     if args.dry_run {
         let (nobody, record) = (Arc::new(Printer::new(sink())), Box::new(MemoryCheckpoint::default()));
         let backfill = begin(&settings, &args, span, graph, nobody, record).await?;
         return run(backfill.counting_only(), &shutdown).await;
     }
+    let record = settings.checkpoint.open_record(settings.http.extra_ca_file.as_deref())?;
     let bus = start::bus(&settings)?;
-    let publisher = bus.publisher(settings.bus.topic()).await;
-    let publisher = publisher.map_err(|error| start::no_bus(&settings, error))?;
-    let record = Box::new(FileCheckpoint::new(record_beside(&settings.checkpoint)));
-    let ended = match begin(&settings, &args, span, graph, publisher, record).await {
-        Ok(backfill) => run(backfill, &shutdown).await,
-        Err(failure) => Err(failure),
+    let ended = match bus.publisher(settings.bus.topic()).await {
+        Ok(publisher) => {
+            let work = Work { settings: &settings, args: &args, span, graph, publisher };
+            work.carry_out(record, &shutdown).await
+        }
+        Err(error) => Err(start::no_bus(&settings, error)),
     };
     bus.close().await;
     ended
+}
+
+/// What a backfill is made of, but for its record.
+struct Work<'a> {
+    settings: &'a Settings,
+    args: &'a BackfillArgs,
+    span: Span,
+    graph: Graph,
+    publisher: Arc<dyn Publisher>,
+}
+
+impl Work<'_> {
+    /// Carries it out under the lease on its record: two at once would each write over how far the other came.
+    async fn carry_out(self, record: Kept, shutdown: &Shutdown) -> Result<(), Failure> {
+        let start_from = Some(StartFrom::At(self.span.since));
+        let policy = Policy { start_from, ..self.settings.policy() };
+        let tenure = record.take_or_begin(&policy, Clock::system().now()).await;
+        let Some(tenure) = tenure.map_err(|error| not_begun(error.into()))? else {
+            let problem = "CHECKPOINT: another backfill works with the record beside it";
+            return Err(Failure::Unavailable(problem.to_owned()));
+        };
+        let store = tenure.store();
+        let Self { settings, args, span, graph, publisher } = self;
+        let work = async {
+            let backfill = begin(settings, args, span, graph, publisher, store).await?;
+            run(backfill, shutdown).await
+        };
+        let lost = || Failure::Unavailable(format!("{}; {AGAIN}", Held::LeaseLost));
+        tenure.hold(Box::pin(work)).await.unwrap_or_else(|| Err(lost()))
+    }
 }
 
 fn span(args: &BackfillArgs, now: OffsetDateTime) -> Result<Span, Failure> {
@@ -78,13 +105,6 @@ fn span(args: &BackfillArgs, now: OffsetDateTime) -> Result<Span, Failure> {
         return Err(Failure::setting("--since", "must lie before --until, and both in the past"));
     }
     Ok(Span { since, until, restart: args.restart })
-}
-
-/// The record lies beside the checkpoint, whose watermark a backfill leaves alone.
-fn record_beside(checkpoint: &Path) -> PathBuf {
-    let mut name = OsString::from(checkpoint);
-    name.push(".backfill");
-    name.into()
 }
 
 async fn begin(
@@ -124,6 +144,7 @@ fn not_begun(error: BackfillError) -> Failure {
         BackfillError::BeganLater { .. } | BackfillError::Record(CheckpointError::Future) => {
             Failure::setting("--since", error)
         }
+        BackfillError::Record(error) if error.passes() => start::unusable(error),
         BackfillError::Record(error) => Failure::setting(
             "CHECKPOINT",
             format!("the record of the backfill beside it {error}. --restart writes it anew"),
@@ -133,15 +154,16 @@ fn not_begun(error: BackfillError) -> Failure {
 
 /// What was done stays done: whatever it was, the way on is the same command.
 fn stopped(held: Held, end_of_slice: OffsetDateTime) -> Failure {
-    let again = "the same command goes on from here";
     match held {
-        Held::Stopping => Failure::Negative(format!("stopped; {again}")),
-        Held::Checkpoint(error) => Failure::setting("CHECKPOINT", format!("{error}; {again}")),
+        Held::Stopping => Failure::Negative(format!("stopped; {AGAIN}")),
+        Held::Checkpoint(error) if !error.passes() => {
+            Failure::setting("CHECKPOINT", format!("{error}; {AGAIN}"))
+        }
         Held::BadEntries { .. } => Failure::Negative(format!(
-            "{held}. Once that can be read, {again}; to pass over it and nothing else, add --restart --since {}",
+            "{held}. Once that can be read, {AGAIN}; to pass over it and nothing else, add --restart --since {}",
             end_of_slice.format(&Rfc3339).unwrap_or_default()
         )),
-        held => Failure::Unavailable(format!("{held}. Mend that, or wait for it: {again}")),
+        held => Failure::Unavailable(format!("{held}. Mend that, or wait for it: {AGAIN}")),
     }
 }
 
@@ -170,11 +192,5 @@ mod tests {
         for (since, until) in [("now", "now"), ("1d", "2d"), ("9999-01-01T00:00:00Z", "now")] {
             assert!(span(&args(since, until), now).is_err(), "{since} {until}");
         }
-    }
-
-    #[test]
-    fn its_record_lies_beside_the_checkpoint() {
-        let record = record_beside(Path::new("/var/lib/usher/checkpoint.json"));
-        assert_eq!(record, PathBuf::from("/var/lib/usher/checkpoint.json.backfill"));
     }
 }

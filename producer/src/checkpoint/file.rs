@@ -60,7 +60,7 @@ fn replace(file: &Path, json: &[u8]) -> io::Result<()> {
 }
 
 /// Disks block, and a network's disk blocks for long.
-async fn off_the_runtime<T: Send + 'static>(
+pub(crate) async fn off_the_runtime<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(ErrorKind::Interrupted.into()))

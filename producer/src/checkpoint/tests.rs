@@ -13,7 +13,7 @@ fn policy(start_from: Option<StartFrom>) -> Policy {
 
 fn sign_up(user: u128, at: OffsetDateTime) -> SignUp {
     let entry_id = format!("Directory_{user}");
-    SignUp { user_id: Uuid::from_u128(user), at, entry_id, correlation_id: None, app_id: None }
+    SignUp { user_id: Uuid::from_u128(user), at, entry_id, correlation_id: None, app_id: None, seen_at: None }
 }
 
 fn checkpoint() -> Checkpoint {

@@ -44,8 +44,7 @@ pub(crate) async fn start(settings: Settings, args: RollArgs, shutdown: Shutdown
 }
 
 async fn write(settings: Settings, args: RollArgs) -> Result<(), Failure> {
-    let http = settings.http.client().map_err(|error| Failure::setting("USHER_EXTRA_CA_FILE", error))?;
-    let graph = settings.entra.graph(http, Clock::system());
+    let graph = crate::start::graph(&settings)?;
     graph.check_token().await.map_err(crate::start::no_token)?;
     let (policy, now) = (settings.policy(), Clock::system().now());
     let mut roll = Roll::of(&graph, &policy, span(&args, now)?, now).await.map_err(failure)?;

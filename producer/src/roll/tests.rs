@@ -3,7 +3,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use secrecy::SecretString;
 use time::macros::datetime;
 use usher_clock::Clock;
-use usher_entra::ClientSecret;
+use usher_entra::ClientCredentials;
 use usher_event::EventId;
 use usher_http::HttpClient;
 use usher_sandbox::{
@@ -29,7 +29,8 @@ fn tenant() -> Sandbox {
 async fn roll(tenant: &Sandbox) -> Page {
     let (http, clock) = (HttpClient::new(tenant.service()), Clock::starting_at(START));
     let (authority, secret) = (LOGIN_URL.parse().unwrap(), SecretString::from(CLIENT_SECRET));
-    let credential = ClientSecret::new(http.clone(), &authority, TENANT_ID, CLIENT_ID, secret, clock);
+    let credential =
+        ClientCredentials::with_secret(http.clone(), &authority, TENANT_ID, CLIENT_ID, secret, clock);
     let graph = Graph::new(http, GRAPH_URL.parse().unwrap(), Arc::new(credential), clock);
     let attributes = vec![marketing_consent_attribute()];
     let policy = Policy { attributes, ..Policy::new(TENANT_ID, [SIGN_UP_APP_ID]) };

@@ -4,6 +4,8 @@
 
 mod backfill;
 mod bad_log;
+mod lease;
+mod metrics;
 mod sign_ups;
 mod sweep;
 mod world;

@@ -17,12 +17,12 @@ use tokio::time::{Instant, timeout};
 use tower::ServiceExt;
 use usher_bus::{BusError, Message, Publisher};
 use usher_clock::Clock;
-use usher_entra::{ClientSecret, Graph};
+use usher_entra::{ClientCredentials, Graph};
 use usher_event::Event;
 use usher_http::{HttpClient, Request, TransportError};
 use usher_producer::{
-    Backfill, BackfillError, Checkpoint, CheckpointError, CheckpointStore, MemoryCheckpoint, Policy,
-    Producer, Span, StartFrom,
+    Backfill, BackfillError, Checkpoint, CheckpointError, CheckpointStore, Kept, MemoryCheckpoint, Policy,
+    Producer, Relay, Span, StartFrom,
 };
 use usher_sandbox::{
     CLIENT_ID, CLIENT_SECRET, GRAPH_URL, LOGIN_URL, NewSignUp, SIGN_UP_APP_ID, Sandbox, SandboxSettings,
@@ -103,8 +103,14 @@ impl World {
     fn graph(&self) -> Graph {
         let authority = LOGIN_URL.parse().unwrap();
         let secret = SecretString::from(CLIENT_SECRET);
-        let credential =
-            ClientSecret::new(self.http.clone(), &authority, TENANT_ID, CLIENT_ID, secret, self.clock);
+        let credential = ClientCredentials::with_secret(
+            self.http.clone(),
+            &authority,
+            TENANT_ID,
+            CLIENT_ID,
+            secret,
+            self.clock,
+        );
         Graph::new(self.http.clone(), GRAPH_URL.parse().unwrap(), Arc::new(credential), self.clock)
     }
 
@@ -132,6 +138,11 @@ impl World {
         let at = |n: u32| START - over * (count - n) / count;
         let sign_up = |n| self.sandbox.sign_up(NewSignUp { at: Some(at(n)), ..NewSignUp::default() });
         (0..count).map(sign_up).collect()
+    }
+
+    /// One of several producers on one checkpoint, with a topic and a health of its own.
+    pub(crate) fn relay(&self, publisher: Arc<dyn Publisher>, kept: Kept, health: Health) -> Relay {
+        Relay::new(self.policy.clone(), self.graph(), publisher, kept, self.clock, health)
     }
 
     /// A producer that goes on from whatever the last one left.

@@ -39,6 +39,11 @@ pub trait Publisher: Send + Sync {
     /// [`BusError::Full`] if the topic takes no more, [`BusError::TooLarge`] if a message is over the limit,
     /// [`BusError::Unavailable`] if the broker could not be reached for as long as the adapter tries.
     async fn publish(&self, messages: Vec<Message>) -> Result<(), BusError>;
+
+    /// The topic's name, for traces; `None` where there is no broker behind it.
+    fn topic(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// Receives from one subscription (or its dead-letter queue) under peek-lock. All calls may run at once.
@@ -79,6 +84,11 @@ pub trait Receiver: Send + Sync {
 
     /// Closes the receiver. What it held is not settled: its locks run out.
     async fn close(&self);
+
+    /// What it receives from, for traces; `None` where there is no broker behind it.
+    fn entity(&self) -> Option<&Entity> {
+        None
+    }
 }
 
 /// How a delivery ends.
@@ -180,5 +190,20 @@ impl BusError {
     /// Whether the same request may succeed a little later.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Full)
+    }
+
+    /// What kind of failure it is, for traces: as Azure's own SDKs name it, where they do.
+    /// <https://learn.microsoft.com/dotnet/api/azure.messaging.servicebus.servicebusfailurereason>
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "MessagingEntityNotFound",
+            Self::Unauthorized { .. } => "Unauthorized",
+            Self::LockLost => "MessageLockLost",
+            Self::Full => "QuotaExceeded",
+            Self::TooLarge => "MessageSizeExceeded",
+            Self::Unavailable(_) => "ServiceCommunicationProblem",
+            Self::Refused(_) => "GeneralError",
+            Self::Closed => "Closed",
+        }
     }
 }

@@ -188,4 +188,8 @@ impl Publisher for ServiceBusPublisher {
             published = self.persist(items) => published,
         }
     }
+
+    fn topic(&self) -> Option<&str> {
+        Some(&self.topic)
+    }
 }

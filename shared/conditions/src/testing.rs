@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use toml::Spanned;
 use usher_clock::Clock;
-use usher_entra::{EntraSettings, User};
+use usher_entra::{CredentialSettings, EntraSettings, User};
 use usher_http::{HttpClient, Request, Response, TransportError};
 use uuid::{Uuid, uuid};
 
@@ -23,14 +23,15 @@ pub(crate) async fn user(mut properties: Value) -> User {
         let answer = http::Response::new(Bytes::from(body.to_string()));
         async move { Ok::<Response, TransportError>(answer) }
     }));
-    settings().graph(http, Clock::system()).user(USER, &["identities"]).await.unwrap()
+    let graph = settings().graph(http, Clock::system()).unwrap();
+    graph.user(USER, &["identities"]).await.unwrap()
 }
 
 fn settings() -> EntraSettings {
     EntraSettings {
         tenant_id: USER,
         client_id: APP,
-        client_secret: "hush".into(),
+        credential: CredentialSettings::client_secret("hush"),
         authority_host: "https://login.microsoftonline.com".parse().unwrap(),
         graph_endpoint: "https://graph.microsoft.com".parse().unwrap(),
         graph_writes_per_second: 18.try_into().unwrap(),

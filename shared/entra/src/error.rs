@@ -168,7 +168,7 @@ impl GraphError {
     /// The setting to look at first if Graph refuses us.
     pub fn credential_setting(&self) -> &'static str {
         match self {
-            Self::Credential(error) => error.setting().unwrap_or("ENTRA_CLIENT_SECRET"),
+            Self::Credential(error) => error.setting().unwrap_or("ENTRA_CLIENT_ID"),
             // No Graph that we know would refuse what every consumer asks for.
             Self::Refused(_) => "GRAPH_ENDPOINT",
             // A good token without the right to ask: the app lacks a permission.

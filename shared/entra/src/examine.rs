@@ -8,11 +8,13 @@ use http::{HeaderMap, Method, header::DATE};
 use secrecy::ExposeSecret;
 use time::OffsetDateTime;
 use usher_finding::Finding;
+use usher_identity::day;
 use uuid::Uuid;
 
 use crate::{
-    CredentialError, Graph, GraphError,
+    CredentialError, Expiry, Graph, GraphError,
     graph::request,
+    reminder::SOON,
     roles::{Compared, Roles},
     user,
 };
@@ -28,6 +30,7 @@ impl Graph {
             Err(error) => return vec![no_token(&error)],
         };
         let mut findings = vec![Finding::ok("credentials", "Entra gives a token")];
+        findings.extend(self.credential_expiry().map(|expiry| expires(expiry, self.clock.now())));
         match Roles::of_token(token.secret.expose_secret()) {
             Some(roles) => findings.extend(permissions(roles.compare(needed))),
             None => findings.push(unreadable_token(needed)),
@@ -48,6 +51,14 @@ impl Graph {
 
 fn no_token(error: &CredentialError) -> Finding {
     Finding::wrong("credentials", error.to_string(), error.remedy())
+}
+
+fn expires(expiry: Expiry, now: OffsetDateTime) -> Finding {
+    const CHECK: &str = "credential's expiry";
+    let left: Duration = (expiry.at - now).try_into().unwrap_or_default();
+    let days = left.as_secs() / (24 * 3600);
+    let what = format!("{} expires on {}, in {days} days", expiry.kind.noun(), day(expiry.at));
+    if left > SOON { Finding::ok(CHECK, what) } else { Finding::warning(CHECK, what, expiry.kind.renewal()) }
 }
 
 fn unreadable_token(needed: &[&str]) -> Finding {
@@ -121,6 +132,7 @@ mod tests {
     use usher_finding::State;
 
     use super::*;
+    use crate::CredentialKind;
 
     const NOON: OffsetDateTime = datetime!(2026-01-01 12:00 UTC);
 
@@ -131,6 +143,16 @@ mod tests {
             assert_eq!(clock(Some(theirs), NOON).state, state, "{theirs}");
         }
         assert_eq!(clock(None, NOON).state, State::Skipped);
+    }
+
+    #[test]
+    fn a_credential_that_expires_within_a_month_is_a_warning_with_the_day() {
+        for (days, state) in [(365, State::Ok), (31, State::Ok), (30, State::Warning), (0, State::Warning)] {
+            let at = NOON + time::Duration::days(days);
+            let finding = expires(Expiry { kind: CredentialKind::CertificateFile, at }, NOON);
+            assert_eq!(finding.state, state, "{finding:?}");
+            assert!(finding.what.contains(&day(at)), "{finding:?}");
+        }
     }
 
     #[test]

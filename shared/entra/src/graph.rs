@@ -11,10 +11,10 @@ use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use usher_clock::Clock;
-use usher_http::{BaseUrl, HttpClient, Pace, Request, Response, Url, retry_after};
+use usher_http::{BaseUrl, HttpClient, Pace, QuotaUse, Request, Response, Url, retry_after};
 use uuid::Uuid;
 
-use crate::{AccessToken, Credential, CredentialError, GraphError, User, tokens::Tokens, user};
+use crate::{AccessToken, Credential, CredentialError, Expiry, GraphError, User, tokens::Tokens, user};
 
 /// How many writes a second Graph gets from one client unless it is told otherwise. A tenant takes 3,000 in 150
 /// seconds from one app registration, which is 20 a second: this leaves a little to whoever else uses the app.
@@ -35,13 +35,30 @@ impl Graph {
     /// Graph at `endpoint`, asked as whom the credential says.
     pub fn new(http: HttpClient, endpoint: BaseUrl, credential: Arc<dyn Credential>, clock: Clock) -> Self {
         let tokens = Tokens::new(credential, format!("{}/.default", name_of(&endpoint)), clock);
-        Self { http, endpoint, tokens: Arc::new(tokens), writes: Pace::per_second(WRITES_PER_SECOND), clock }
+        let (http, writes) = (http.named("graph"), Pace::per_second(WRITES_PER_SECOND));
+        Self { http, endpoint, tokens: Arc::new(tokens), writes, clock }
     }
 
     /// The same Graph with another pace: at most so many writes a second. Reads are not held back.
     pub fn with_writes_per_second(mut self, writes: NonZeroU32) -> Self {
         self.writes = Pace::per_second(writes);
         self
+    }
+
+    /// How much of the pace of writes is used.
+    pub fn writes_quota(&self) -> QuotaUse {
+        self.writes.quota("graph-writes")
+    }
+
+    /// When what we prove ourselves with to Entra expires; `None` where that can't be seen, or not yet: a vault's
+    /// certificate is read with the first token.
+    pub fn credential_expiry(&self) -> Option<Expiry> {
+        self.tokens.expiry()
+    }
+
+    /// Tells `watcher` when that is, from now on and again whenever a token has been asked for. One watcher is heard.
+    pub fn watch_credential(&self, watcher: impl Fn(Expiry) + Send + Sync + 'static) {
+        self.tokens.watch_expiry(watcher);
     }
 
     /// Tries whether Entra gives us a token at all.

@@ -5,7 +5,7 @@
 
 mod audit;
 mod batch;
-mod client_secret;
+mod client_credentials;
 mod credential;
 mod error;
 mod examine;
@@ -14,6 +14,7 @@ mod grant;
 mod graph;
 mod group;
 mod lacking;
+mod reminder;
 mod roles;
 mod settings;
 #[cfg(test)]
@@ -24,13 +25,13 @@ mod users;
 
 pub use audit::{AuditActor, AuditEntry, AuditLink, AuditPage, BadEntry};
 pub use batch::BATCH_SIZE;
-pub use client_secret::ClientSecret;
-pub use credential::{AccessToken, Credential, CredentialError};
+pub use client_credentials::ClientCredentials;
+pub use credential::{AccessToken, Credential, CredentialError, CredentialKind, Expiry};
 pub use error::{GraphError, Missing};
 pub use extension::open_extension_name;
 pub use grant::{Grant, Granted};
 pub use graph::Graph;
 pub use group::Group;
-pub use settings::EntraSettings;
+pub use settings::{CredentialSettings, EntraSettings, EntraSettingsError};
 pub use user::{Identity, READABLE_WITHIN, User};
 pub use users::{UsersLink, UsersPage};

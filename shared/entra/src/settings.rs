@@ -3,12 +3,16 @@
 use std::{num::NonZeroU32, sync::Arc};
 
 use clap::Args;
-use secrecy::SecretString;
+use thiserror::Error;
 use usher_clock::Clock;
 use usher_http::{BaseUrl, HttpClient};
 use uuid::Uuid;
 
-use crate::{ClientSecret, Graph, graph::WRITES_PER_SECOND};
+use crate::{ClientCredentials, CredentialError, Graph, client_credentials::App, graph::WRITES_PER_SECOND};
+
+mod credential;
+
+pub use credential::CredentialSettings;
 
 /// Which tenant, as whom, and where.
 #[derive(Args, Clone, Debug)]
@@ -19,14 +23,9 @@ pub struct EntraSettings {
     /// The app registration in that tenant, as which Graph is asked
     #[arg(long = "entra-client-id", env = "ENTRA_CLIENT_ID", value_name = "UUID")]
     pub client_id: Uuid,
-    /// A secret of that app registration
-    #[arg(
-        long = "entra-client-secret",
-        env = "ENTRA_CLIENT_SECRET",
-        value_name = "SECRET",
-        hide_env_values = true
-    )]
-    pub client_secret: SecretString,
+    /// What proves that we are that app registration.
+    #[command(flatten)]
+    pub credential: CredentialSettings,
     /// Who gives tokens; always https, even on a loopback host
     #[arg(
         long = "entra-authority-host",
@@ -55,19 +54,44 @@ pub struct EntraSettings {
     pub graph_writes_per_second: NonZeroU32,
 }
 
+/// A setting is missing or wrong, or what it names can't be used. Never quotes a secret.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{problem}")]
+pub struct EntraSettingsError {
+    setting: &'static str,
+    problem: String,
+}
+
+impl EntraSettingsError {
+    fn new(setting: &'static str, problem: impl Into<String>) -> Self {
+        Self { setting, problem: problem.into() }
+    }
+
+    /// The setting's name, as in the environment.
+    pub fn setting(&self) -> &'static str {
+        self.setting
+    }
+}
+
+/// What we are to prove ourselves with can't serve from the start.
+impl From<CredentialError> for EntraSettingsError {
+    fn from(error: CredentialError) -> Self {
+        let setting = error.setting().unwrap_or("ENTRA_CREDENTIAL");
+        Self::new(setting, format!("{error}: {}", error.remedy()))
+    }
+}
+
 impl EntraSettings {
-    /// Graph, asked as these settings say. Nothing is sent yet.
-    pub fn graph(&self, http: HttpClient, clock: Clock) -> Graph {
-        let credential = ClientSecret::new(
-            http.clone(),
-            &self.authority_host,
-            self.tenant_id,
-            self.client_id,
-            self.client_secret.clone(),
-            clock,
-        );
-        Graph::new(http, self.graph_endpoint.clone(), Arc::new(credential), clock)
-            .with_writes_per_second(self.graph_writes_per_second)
+    /// Graph, asked as these settings say. Nothing is sent yet; files that are named are read.
+    ///
+    /// # Errors
+    /// [`EntraSettingsError`] if none or several ways are given to prove who we are, or if the one given can't serve.
+    pub fn graph(&self, http: HttpClient, clock: Clock) -> Result<Graph, EntraSettingsError> {
+        let app = App::new(&self.authority_host, self.tenant_id, self.client_id);
+        let prover = self.credential.prover(&http, clock.now())?;
+        let credential = ClientCredentials::new(http.clone(), app, prover, clock);
+        let graph = Graph::new(http, self.graph_endpoint.clone(), Arc::new(credential), clock);
+        Ok(graph.with_writes_per_second(self.graph_writes_per_second))
     }
 }
 
@@ -78,34 +102,4 @@ fn https_only(text: &str) -> Result<BaseUrl, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(Debug, Parser)]
-    struct Cli {
-        #[command(flatten)]
-        entra: EntraSettings,
-    }
-
-    const ID: &str = "0f4d3b5e-8a53-4f0e-9c5b-1d2f6a7b8c9d";
-
-    fn parse(more: &[&str]) -> Result<EntraSettings, String> {
-        let needed = ["", "--entra-tenant-id", ID, "--entra-client-id", ID, "--entra-client-secret", "hush"];
-        let cli = Cli::try_parse_from(needed.iter().chain(more));
-        cli.map(|cli| cli.entra).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn the_authority_must_be_https_even_on_loopback() {
-        assert!(parse(&["--entra-authority-host", "https://127.0.0.1:1"]).is_ok());
-        let problem = parse(&["--entra-authority-host", "http://127.0.0.1:1"]).unwrap_err();
-        assert!(problem.contains("--entra-authority-host") && problem.contains("must be https"), "{problem}");
-    }
-
-    #[test]
-    fn the_secret_is_not_in_debug_output() {
-        assert!(!format!("{:?}", parse(&[]).unwrap()).contains("hush"));
-    }
-}
+mod tests;

@@ -10,7 +10,7 @@ use usher_clock::Clock;
 use usher_http::{HttpClient, Request, Response};
 use uuid::{Uuid, uuid};
 
-use crate::{ClientSecret, Graph};
+use crate::{ClientCredentials, Graph};
 
 pub(crate) const TENANT: Uuid = uuid!("0f4d3b5e-8a53-4f0e-9c5b-1d2f6a7b8c9d");
 pub(crate) const USER: Uuid = uuid!("a1b2c3d4-e5f6-4a7b-8c9d-0e1f2a3b4c5d");
@@ -56,7 +56,7 @@ pub(crate) fn graph(answer: impl Fn(usize) -> Response + Clone + Send + Sync + '
     let clock = Clock::starting_at(NOON);
     let authority = "https://login.microsoftonline.com".parse().unwrap();
     let secret = SecretString::from("hush");
-    let credential = ClientSecret::new(http.clone(), &authority, TENANT, USER, secret, clock);
+    let credential = ClientCredentials::with_secret(http.clone(), &authority, TENANT, USER, secret, clock);
     let endpoint = "https://graph.microsoft.com".parse().unwrap();
     (Graph::new(http, endpoint, Arc::new(credential), clock), asked)
 }

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use tokio::{sync::Mutex, time::Instant};
 use usher_clock::Clock;
 
-use crate::{AccessToken, Credential, CredentialError};
+use crate::{AccessToken, Credential, CredentialError, Expiry, reminder::Reminder};
 
 /// A token is renewed this long before it expires, or halfway through a life shorter than twice that: clocks
 /// differ by a minute or two, and a call takes its time.
@@ -19,6 +19,7 @@ pub(crate) struct Tokens {
     credential: Arc<dyn Credential>,
     scope: String,
     clock: Clock,
+    reminder: Reminder,
     state: Mutex<State>,
 }
 
@@ -27,6 +28,8 @@ struct State {
     held: Option<Held>,
     /// When the last attempt failed, and how: those who waited for it share its failure.
     failed: Option<(Instant, CredentialError)>,
+    /// What an operator was last told to mend, until it is.
+    told: Option<CredentialError>,
 }
 
 struct Held {
@@ -36,7 +39,18 @@ struct Held {
 
 impl Tokens {
     pub(crate) fn new(credential: Arc<dyn Credential>, scope: String, clock: Clock) -> Self {
-        Self { credential, scope, clock, state: Mutex::default() }
+        Self { credential, scope, clock, reminder: Reminder::new(clock), state: Mutex::default() }
+    }
+
+    /// When the credential expires, where that can be seen.
+    pub(crate) fn expiry(&self) -> Option<Expiry> {
+        self.credential.expiry()
+    }
+
+    /// Tells `watcher` when the credential expires, now and whenever a token has been asked for.
+    pub(crate) fn watch_expiry(&self, watcher: impl Fn(Expiry) + Send + Sync + 'static) {
+        self.reminder.watch(watcher);
+        self.reminder.look(self.expiry());
     }
 
     /// A token that holds.
@@ -47,7 +61,8 @@ impl Tokens {
             return Ok(held.token.clone());
         }
         if let Some((at, error)) = state.failed.as_ref().filter(|(at, _)| asked_at < *at) {
-            tracing::debug!(waited = ?at.duration_since(asked_at), "shared a failed attempt to get a token");
+            let waited_s = at.duration_since(asked_at).as_secs_f64();
+            tracing::debug!(waited_s, "shared a failed attempt to get a token");
             return Err(error.clone());
         }
         self.renew(&mut state).await
@@ -60,7 +75,9 @@ impl Tokens {
     }
 
     async fn renew(&self, state: &mut State) -> Result<Arc<AccessToken>, CredentialError> {
-        match self.credential.token(&self.scope).await {
+        let asked = self.credential.token(&self.scope).await;
+        self.reminder.look(self.expiry());
+        match asked {
             Ok(token) => Ok(self.keep(state, token)),
             Err(error) => self.outlast(state, error),
         }
@@ -70,7 +87,11 @@ impl Tokens {
         let life = self.clock.until(token.expires_at);
         let renew_at = token.expires_at - MARGIN.min(life / 2);
         let token = Arc::new(token);
-        *state = State { held: Some(Held { token: token.clone(), renew_at }), failed: None };
+        let held = Some(Held { token: token.clone(), renew_at });
+        let before = std::mem::replace(state, State { held, failed: None, told: None });
+        if before.told.is_some() {
+            tracing::info!("our credential is taken again");
+        }
         token
     }
 
@@ -82,12 +103,24 @@ impl Tokens {
     ) -> Result<Arc<AccessToken>, CredentialError> {
         let now = self.clock.now();
         if let Some(held) = state.held.as_mut().filter(|held| now < held.token.expires_at) {
-            tracing::warn!(%error, "the token could not be renewed; the present one still holds");
+            let todo = error.remedy();
+            tracing::warn!(%error, todo, "the token could not be renewed; the present one still holds");
             held.renew_at = now + RENEWAL_PAUSE;
             return Ok(held.token.clone());
         }
         state.failed = Some((Instant::now(), error.clone()));
+        state.tell(&error);
         Err(error)
+    }
+}
+
+impl State {
+    /// Once for each thing to mend: who asked for the token says what becomes of that, which is less than what to do.
+    fn tell(&mut self, error: &CredentialError) {
+        let Some(setting) = error.setting().filter(|_| self.told.as_ref() != Some(error)) else { return };
+        let said = format!("{error}: {}", error.remedy());
+        tracing::warn!(setting, error = said, "no token until our credential is mended");
+        self.told = Some(error.clone());
     }
 }
 

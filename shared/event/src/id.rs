@@ -20,6 +20,12 @@ impl EventId {
     }
 }
 
+impl From<EventId> for Uuid {
+    fn from(EventId(id): EventId) -> Self {
+        id
+    }
+}
+
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

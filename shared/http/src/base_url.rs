@@ -72,6 +72,12 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Whether it is a service of the platform on this machine's link, as where an Azure machine or app is given the tokens of
+/// its identity (169.254.169.254 and the like). It speaks plain http, which gets no further than the machine's own host.
+pub(crate) fn is_on_the_link(url: &Url) -> bool {
+    url.scheme() == "http" && matches!(url.host(), Some(Host::Ipv4(address)) if address.is_link_local())
+}
+
 impl FromStr for BaseUrl {
     type Err = BaseUrlError;
 
@@ -123,6 +129,16 @@ mod tests {
         let url = base("http://localhost:1/stand-in/").join("/v1.0/users", [("$filter", "name eq 'A+B'")]);
         assert_eq!(url.as_str(), "http://localhost:1/stand-in/v1.0/users?%24filter=name%20eq%20%27A%2BB%27");
         assert_eq!(base("https://a.example").join("x", []).as_str(), "https://a.example/x");
+    }
+
+    #[test]
+    fn the_platforms_own_services_are_told_by_their_address_and_are_no_base_url() {
+        let link = |text| is_on_the_link(&Url::parse(text).unwrap());
+        assert!(link("http://169.254.169.254/metadata/identity/oauth2/token"));
+        assert!(link("http://169.254.129.5:8081/msi/token"));
+        assert!(!link("http://169.253.169.254/"));
+        assert!(!link("http://169.254.169.254.example.com/"));
+        assert_eq!("http://169.254.169.254".parse::<BaseUrl>(), Err(BaseUrlError::Insecure));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tokio::{
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 use tracing::Instrument;
 
-use crate::{Guard, span};
+use crate::{Guard, QuotaUse, Usage, span};
 
 /// A request with its whole body in memory; Usher sends nothing large.
 pub type Request = http::Request<Bytes>;
@@ -43,9 +43,33 @@ pub enum TransportError {
 pub struct HttpClient {
     service: BoxCloneSyncService<Request, Response, TransportError>,
     pub(crate) timeout: Duration,
-    /// A permit for each call that may run at once; `None`: any number may.
-    connections: Option<Arc<Semaphore>>,
+    /// The places of the calls that may run at once; `None`: any number may.
+    connections: Option<Arc<Places>>,
     guard: Option<Guard>,
+    /// Our name for the other side, for traces.
+    peer: Option<&'static str>,
+}
+
+/// A permit for each call that may run at once.
+struct Places {
+    permits: Semaphore,
+    all: usize,
+    usage: Usage,
+}
+
+impl Places {
+    fn new(all: usize) -> Self {
+        let usage = Usage::of(u32::try_from(all).unwrap_or(u32::MAX));
+        Self { permits: Semaphore::new(all), all, usage }
+    }
+
+    async fn take(&self) -> Option<SemaphorePermit<'_>> {
+        // Never closed: this is always a permit.
+        let place = self.permits.acquire().await.ok()?;
+        let taken = self.all - self.permits.available_permits();
+        self.usage.level(u32::try_from(taken).unwrap_or(u32::MAX));
+        Some(place)
+    }
 }
 
 impl HttpClient {
@@ -59,7 +83,7 @@ impl HttpClient {
         S::Future: Send + 'static,
     {
         let service = BoxCloneSyncService::new(service);
-        Self { service, timeout: Self::TIMEOUT, connections: None, guard: None }
+        Self { service, timeout: Self::TIMEOUT, connections: None, guard: None, peer: None }
     }
 
     /// The same client with another bound on each call.
@@ -71,7 +95,19 @@ impl HttpClient {
     /// The same client with at most `n` calls at once (one at least), through it and its clones together. Waiting
     /// for a place is no part of a call's time: a queue of ours is no failure of the other side's.
     pub fn with_connections(mut self, n: usize) -> Self {
-        self.connections = Some(Arc::new(Semaphore::new(n.clamp(1, Semaphore::MAX_PERMITS))));
+        self.connections = Some(Arc::new(Places::new(n.clamp(1, Semaphore::MAX_PERMITS))));
+        self
+    }
+
+    /// How many of the calls that may run at once do, as a quota for calls to `resource`; nobody knows if any number may.
+    pub fn quota(&self, resource: &'static str) -> QuotaUse {
+        let connections = self.connections.clone();
+        QuotaUse::new(resource, move || connections.as_ref().map(|places| places.usage.used()))
+    }
+
+    /// The same client for calls to one other side, by the name that they have in traces, such as `stripe`.
+    pub fn named(mut self, peer: &'static str) -> Self {
+        self.peer = Some(peer);
         self
     }
 
@@ -88,22 +124,25 @@ impl HttpClient {
     /// [`TransportError`] if there was no answer; an answer of any status is not an error.
     pub async fn send(&self, request: Request) -> Result<Response, TransportError> {
         let _place = self.place().await;
-        self.attempt(request).await
+        self.attempt(request, 0).await
     }
 
     /// Waits for a place among the calls that may run at once. Whoever holds one gives it back within a call's
     /// time, so the wait is bounded by how many callers there are.
     pub(crate) async fn place(&self) -> Option<SemaphorePermit<'_>> {
-        // Never closed: where there is a bound, this is always a permit.
-        self.connections.as_ref()?.acquire().await.ok()
+        self.connections.as_ref()?.take().await
     }
 
-    /// One call by one who has a place.
-    pub(crate) async fn attempt(&self, mut request: Request) -> Result<Response, TransportError> {
+    /// One call by one who has a place, after so many of the same request.
+    pub(crate) async fn attempt(
+        &self,
+        mut request: Request,
+        resent: u32,
+    ) -> Result<Response, TransportError> {
         if let Some(guard) = &self.guard {
             request.extensions_mut().insert(guard.clone());
         }
-        let span = span::of(&request);
+        let span = span::of(&request, self.peer, resent);
         let call = self.service.clone().oneshot(request).instrument(span.clone());
         let answer = timeout(self.timeout, call).await.unwrap_or(Err(TransportError::Timeout));
         span::end(&span, &answer);

@@ -14,6 +14,7 @@ mod retry_after;
 mod settings;
 mod sockets;
 mod span;
+mod usage;
 
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use client::{HttpClient, Request, Response, TransportError};
@@ -23,3 +24,4 @@ pub use pace::Pace;
 pub use retry_after::{RETRY_AFTER_MOST, retry_after};
 pub use settings::{HttpSettings, HttpSettingsError};
 pub use url::Url;
+pub use usage::{QuotaUse, Usage};

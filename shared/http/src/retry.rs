@@ -36,12 +36,14 @@ impl HttpClient {
         let policy =
             ExponentialBuilder::new().with_min_delay(FIRST_WAIT).with_max_times(RETRIES).with_jitter();
         let mut waits = policy.build();
+        let mut resent = 0;
         loop {
-            let answer = self.attempt(request.clone()).await;
+            let answer = self.attempt(request.clone(), resent).await;
             match waits.next() {
                 Some(wait) if is_passing(&answer) => sleep(wait).await,
                 _ => return answer,
             }
+            resent += 1;
         }
     }
 }

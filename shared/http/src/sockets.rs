@@ -16,7 +16,7 @@ use url::Url;
 
 use crate::{
     Guard, HttpClient, Request, Response, TransportError,
-    base_url::{is_confidential, is_loopback},
+    base_url::{is_confidential, is_loopback, is_on_the_link},
     guard::Forbidden,
     resolver::{GuardedResolver, SystemResolver},
 };
@@ -30,8 +30,8 @@ const PASSED_OVER: usize = 64 * 1024;
 const PASSING_OVER: Duration = Duration::from_secs(1);
 const USER_AGENT: &str = concat!("usher/", env!("CARGO_PKG_VERSION"));
 
-/// Two clients: what goes to this very machine must not go through a proxy, least of all in plain text. And a third for
-/// guarded calls, with a resolver of its own.
+/// Two clients: what goes to this very machine, or to its link, must not go through a proxy, least of all in plain text. And
+/// a third for guarded calls, with a resolver of its own.
 #[derive(Clone)]
 pub(crate) struct Sockets {
     world: Client,
@@ -60,13 +60,14 @@ impl Sockets {
 
     async fn call(&self, request: Request) -> Result<Response, TransportError> {
         let url = Url::parse(&request.uri().to_string()).map_err(|_| TransportError::Connect)?;
-        if !is_confidential(&url) {
+        let guard = request.extensions().get::<Guard>().cloned();
+        // Nobody but us chooses an address on the link: a guarded call has no business there.
+        if !is_confidential(&url) && (guard.is_some() || !is_on_the_link(&url)) {
             return Err(TransportError::Connect);
         }
-        let guard = request.extensions().get::<Guard>().cloned();
         let client = match &guard {
             Some(guard) => self.guarded(guard, &url)?,
-            None if is_loopback(&url) => self.loopback.clone(),
+            None if is_loopback(&url) || is_on_the_link(&url) => self.loopback.clone(),
             None => self.world.clone(),
         };
         let request = reqwest::Request::try_from(request).map_err(|error| class(&error))?;

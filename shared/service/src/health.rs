@@ -1,7 +1,8 @@
-//! How a service is: `/healthz`, `/readyz` and, for `usher up` and for people, `/status`.
+//! How a service is: `/healthz`, `/readyz`, for Prometheus `/metrics`, and for `usher up` and for people `/status`.
 //!
 //! Alive means that the process answers. Ready means that it does its work: each part of it that can stand in
-//! the way has a name here and says why it isn't ready. The status is a bag of counters that only grow.
+//! the way has a name here and says why it isn't ready. The status is a bag of counters that only grow; what an operator
+//! keeps and draws is [measured](Metrics) beside it.
 
 use std::{
     collections::BTreeMap,
@@ -9,11 +10,20 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+    routing::get,
+};
 use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use crate::{Failure, Shutdown};
+use crate::{Failure, Metrics, Shutdown};
+
+/// What Prometheus is answered with. <https://prometheus.io/docs/instrumenting/exposition_formats/#basic-info>
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// What a service says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -26,12 +36,31 @@ pub struct Status {
 
 /// A service's health, shared by its parts. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Health(Arc<Mutex<Status>>);
+pub struct Health {
+    status: Arc<Mutex<Status>>,
+    metrics: Metrics,
+}
 
 impl Health {
-    /// A service of which nothing is known to be wrong.
+    /// A service of which nothing is known to be wrong, and nothing is measured.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The service that this process is: what it does is measured.
+    pub fn measured() -> Self {
+        Self::new().with_metrics(Metrics::of_process())
+    }
+
+    /// The same service, measured by these.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
+    }
+
+    /// What is measured of it.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// A part of the service does its work.
@@ -91,12 +120,13 @@ impl Health {
             .route("/healthz", get(|| async { "alive\n" }))
             .route("/readyz", get(readyz))
             .route("/status", get(|State(health): State<Self>| async move { Json(health.status()) }))
+            .route("/metrics", get(metrics))
             .with_state(self.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, Status> {
         // Counters can't be left half-written: a panic elsewhere is no reason to stop telling.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -107,4 +137,11 @@ async fn readyz(State(health): State<Health>) -> (StatusCode, String) {
     }
     let lines = not_ready.iter().map(|(part, why)| format!("{part}: {why}\n")).collect();
     (StatusCode::SERVICE_UNAVAILABLE, lines)
+}
+
+async fn metrics(State(health): State<Health>) -> Response {
+    match health.metrics.text() {
+        Some(text) => ([(CONTENT_TYPE, PROMETHEUS)], text).into_response(),
+        None => (StatusCode::NOT_FOUND, "nothing is measured here\n").into_response(),
+    }
 }

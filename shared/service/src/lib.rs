@@ -6,11 +6,15 @@
 
 mod exit;
 mod health;
+mod healthcheck;
+mod metrics;
 mod run;
+mod secret_files;
 mod shutdown;
 mod wrong_setting;
 
 pub use exit::Failure;
 pub use health::{Health, Status};
+pub use metrics::{ConsumerMetrics, Ended, Metrics, ProducerMetrics};
 pub use run::{announce, run, run_command};
 pub use shutdown::Shutdown;

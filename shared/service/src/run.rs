@@ -11,7 +11,7 @@ use std::{
 use clap::{ArgMatches, Command, Parser, error::ErrorKind};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{Failure, Shutdown, exit::SETTINGS, wrong_setting};
+use crate::{Failure, Shutdown, exit::SETTINGS, healthcheck, secret_files, wrong_setting};
 
 /// Runs a binary: settings from flags and environment, telemetry, the work, a drained end.
 ///
@@ -36,18 +36,25 @@ where
     F: FnOnce(S, Shutdown) -> W,
     W: Future<Output = Result<(), Failure>>,
 {
+    if healthcheck::is_asked_for(&command, std::env::args_os()) {
+        return ended(name, healthcheck::ask());
+    }
     let settings = match settings(name, command, parsed, std::env::args_os()) {
         Ok(settings) => settings,
         Err(code) => return code,
     };
-    let ended = start(name).and_then(|(runtime, telemetry)| {
-        let ended = runtime.block_on(until_done(settings, work));
+    let result = start(name).and_then(|(runtime, telemetry)| {
+        let result = runtime.block_on(until_done(settings, work));
         // What still runs on a thread of its own, a DNS look-up for instance, is nobody's any more: don't wait for it.
         runtime.shutdown_background();
         telemetry.flush();
-        ended
+        result
     });
-    match ended {
+    ended(name, result)
+}
+
+fn ended(name: &str, result: Result<(), Failure>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             complain(name, &failure);
@@ -84,18 +91,29 @@ fn settings<S>(
     parsed: impl FnOnce(&ArgMatches) -> Result<S, clap::Error>,
     args: impl IntoIterator<Item = OsString>,
 ) -> Result<S, ExitCode> {
-    let mut command = without_env_values(command);
-    let settings = command.try_get_matches_from_mut(args).and_then(|matches| parsed(&matches));
+    // Before all values are hidden: which are secret is told by that.
+    let (command, bad_file) = secret_files::read_into(command, &|name| std::env::var_os(name));
+    let mut command = without_env_values(healthcheck::shown_in(command));
+    let matches = command.try_get_matches_from_mut(args);
+    // With other arguments beside it, which it has no need of.
+    if matches.as_ref().is_ok_and(|matches| matches.subcommand_name() == Some(healthcheck::COMMAND)) {
+        return Err(ended(name, healthcheck::ask()));
+    }
+    let settings = matches.and_then(|matches| parsed(&matches));
+    let shows =
+        |error: &clap::Error| matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    // Its setting would be missing below.
+    if let Some(problem) = bad_file.filter(|_| !settings.as_ref().is_err_and(shows)) {
+        complain(name, &problem);
+        return Err(ExitCode::from(SETTINGS));
+    }
     settings.map_err(|error| {
         match wrong_setting::explain(&command, &error) {
             Some(problem) => complain(name, &problem),
             // As in `complain`.
             None => _ = error.print(),
         }
-        match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
-            _ => ExitCode::from(SETTINGS),
-        }
+        if shows(&error) { ExitCode::SUCCESS } else { ExitCode::from(SETTINGS) }
     })
 }
 

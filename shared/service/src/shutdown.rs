@@ -56,7 +56,7 @@ async fn parent_gone() {
     let mut parent = match standard_input() {
         Ok(parent) => parent,
         Err(error) => {
-            tracing::warn!(%error, "{STOP_WITH_PARENT} is set, but standard input is no pipe to watch");
+            tracing::warn!(%error, setting = STOP_WITH_PARENT, "standard input is no pipe to watch");
             return std::future::pending().await;
         }
     };

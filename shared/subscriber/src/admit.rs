@@ -9,6 +9,10 @@ use uuid::Uuid;
 
 use crate::Rejection;
 
+/// The largest body that is looked at, in bytes: as much as Service Bus's Standard tier carries. An event is a page of
+/// text; the Premium tier lets whoever may send put 100 MB into a message.
+const LARGEST: usize = 256 * 1024;
+
 /// The conditions that a message must meet before its handler sees it.
 #[derive(Clone, Copy)]
 pub(crate) struct Admission {
@@ -20,6 +24,9 @@ pub(crate) struct Admission {
 impl Admission {
     /// The event in a message, or why it is rejected unhandled.
     pub(crate) fn admit(&self, message: &Message) -> Result<Event, Rejection> {
+        if message.body.len() > LARGEST {
+            return Err(Rejection::new("TooLarge", format_args!("bytes={}", message.body.len())));
+        }
         let event = Event::from_json(&message.body).map_err(|error| undecodable(&error))?;
         if event.data.tenant_id != self.tenant_id {
             return Err(Rejection::new("ForeignTenant", format_args!("tenant={}", event.data.tenant_id)));
@@ -41,4 +48,18 @@ fn undecodable(error: &EventError) -> Rejection {
         _ => "Undecodable",
     };
     Rejection::new(reason, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The broker on one machine refuses it before: it carries as much as the Standard tier.
+    #[test]
+    fn a_message_larger_than_an_event_can_be_is_rejected_unread() {
+        let admission = Admission { tenant_id: Uuid::nil(), max_event_age: None, clock: Clock::system() };
+        let reason =
+            |bytes: usize| admission.admit(&Message::new("1", vec![b' '; bytes])).unwrap_err().reason;
+        assert_eq!([LARGEST, LARGEST + 1].map(reason), ["Undecodable", "TooLarge"]);
+    }
 }

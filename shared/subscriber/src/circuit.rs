@@ -15,11 +15,12 @@ use std::{
 };
 
 use tokio::{sync::Notify, time::Instant};
+use tracing::Instrument;
 use usher_event::EventId;
 use usher_http::{Failure, FailureClass};
-use usher_service::Health;
+use usher_service::{ConsumerMetrics, Health};
 
-use crate::{Down, Handler, backoff};
+use crate::{Down, Handler, backoff, spans};
 
 /// So many different messages in a row must fail before the destination is taken to be down.
 const RUN: usize = 5;
@@ -42,6 +43,7 @@ pub(crate) struct Circuit {
     failures: Mutex<Failures>,
     last_probe: tokio::sync::Mutex<Option<(Instant, Result<(), Down>)>>,
     health: Health,
+    metrics: ConsumerMetrics,
 }
 
 /// What has failed since the last success.
@@ -54,7 +56,7 @@ struct Failures {
 }
 
 impl Circuit {
-    pub(crate) fn new(health: Health) -> Self {
+    pub(crate) fn new(health: Health, metrics: ConsumerMetrics) -> Self {
         health.gauge("circuit_open", 0);
         Self {
             open: AtomicBool::new(false),
@@ -62,6 +64,7 @@ impl Circuit {
             failures: Mutex::default(),
             last_probe: Default::default(),
             health,
+            metrics,
         }
     }
 
@@ -140,8 +143,9 @@ impl Circuit {
         if !self.open.swap(true, Ordering::SeqCst) {
             self.opening.notify_waiters();
             self.failures().openings += 1;
-            tracing::warn!(%why, "circuit open: receiving stops until the destination answers its probe");
+            tracing::warn!(error = %why, "circuit open: receiving stops until the destination answers its probe");
             self.health.gauge("circuit_open", 1);
+            self.metrics.circuit(true);
             self.health.count("circuit_opened", 1);
             self.health.not_ready(PART, format!("circuit open: {why}"));
         }
@@ -151,6 +155,7 @@ impl Circuit {
         tracing::info!("circuit closed: the destination answers");
         self.failures().run.clear();
         self.health.gauge("circuit_open", 0);
+        self.metrics.circuit(false);
         self.health.ready(PART);
         self.open.store(false, Ordering::SeqCst);
     }
@@ -166,5 +171,9 @@ pub(crate) async fn probe(handler: &dyn Handler) -> Result<(), Down> {
         let failure = Failure::named(FailureClass::Unreachable, "no answer to the probe");
         Err(Down { vendor: "destination", setting: "", failure })
     };
-    tokio::time::timeout(PROBE_TIMEOUT, handler.probe()).await.unwrap_or_else(late)
+    let span = spans::probe();
+    let probed = tokio::time::timeout(PROBE_TIMEOUT, handler.probe()).instrument(span.clone());
+    let probed = probed.await.unwrap_or_else(late);
+    spans::probed(&span, &probed);
+    probed
 }

@@ -14,7 +14,7 @@ use crate::{
     circuit,
     command_line::{self, Command, Line, OnTheBus, OwnSettings},
     dead_letters::Outcomes,
-    examine,
+    examine, watch,
 };
 
 /// A consumer's whole `main`.
@@ -54,7 +54,8 @@ async fn consume<C: Consumer>(
     let bus = connect(&settings)?;
     let receiver = bus.receiver(&entity).await.map_err(|e| failure(&settings, &e))?;
     check_destination(&consumer).await?;
-    let health = Health::new();
+    let health = Health::measured();
+    watch::quotas(&consumer, health.metrics());
     let served = match settings.health_addr {
         Some(address) => Some(health.serve(address, shutdown.clone()).await?),
         None => None,
@@ -102,7 +103,7 @@ async fn replay<C: Consumer>(
         limits,
         max_age,
         Clock::system(),
-        Health::new(),
+        Health::measured(),
     );
     let mut outcomes = Outcomes::new(what.done(), what.json);
     let summary = subscriber.replay(what, &shutdown, &mut |fate| outcomes.tell(fate)).await;

@@ -5,8 +5,9 @@ use std::{future::Future, time::Duration};
 use async_trait::async_trait;
 use thiserror::Error;
 use usher_clock::Clock;
+use usher_entra::{EntraSettings, Graph};
 use usher_event::Event;
-use usher_http::{Failure, HttpClient};
+use usher_http::{Failure, HttpClient, QuotaUse};
 use uuid::Uuid;
 
 use crate::{GraphUse, Outcome, Presence};
@@ -79,6 +80,11 @@ pub trait Consumer: Handler + Sized {
         None
     }
 
+    /// The destination's quotas that it keeps to, to be measured. Graph's the runtime sees by itself.
+    fn quotas(&self) -> Vec<QuotaUse> {
+        Vec::new()
+    }
+
     /// Carries out a command of its own, without a broker: its settings and [`Ports`] are all that it has. It is
     /// dropped when the operator stops it.
     ///
@@ -101,4 +107,15 @@ pub struct Ports {
     pub http: HttpClient,
     /// The wall clock.
     pub clock: Clock,
+}
+
+impl Ports {
+    /// Graph, asked as these settings say; nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`usher_service::Failure::Setting`] names the setting at fault.
+    pub fn graph(&self, entra: &EntraSettings) -> Result<Graph, usher_service::Failure> {
+        let graph = entra.graph(self.http.clone(), self.clock);
+        graph.map_err(|error| usher_service::Failure::setting(error.setting(), error))
+    }
 }

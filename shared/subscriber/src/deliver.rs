@@ -27,6 +27,8 @@ use crate::{
     circuit::Circuit,
     locks::Locks,
     permits::Permits,
+    spans::{self, Spans},
+    tally::{Back, Effect, Tally},
 };
 
 /// A handler that has not answered for this long never will: its calls are bounded by much less.
@@ -44,6 +46,8 @@ pub(crate) struct Desk {
     pub(crate) permits: Permits,
     pub(crate) locks: Arc<Locks>,
     pub(crate) circuit: Circuit,
+    pub(crate) tally: Tally,
+    pub(crate) spans: Spans,
     pub(crate) health: Health,
     pub(crate) shutdown: Shutdown,
     /// How many deliveries wait for their next attempt, and a word to the receive loop when that changes.
@@ -55,7 +59,7 @@ pub(crate) struct Desk {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// The effect is there, or none was called for.
-    Complete,
+    Complete(Effect),
     /// It can't succeed: out of the queue, with the reason.
     DeadLetter(Rejection),
     /// The handler broke: delivered again, and counted.
@@ -67,34 +71,18 @@ pub(crate) enum Verdict {
 impl Desk {
     /// Takes a delivery to its settlement.
     pub(crate) async fn deliver(&self, delivery: Delivery) {
-        let span = self.span(&delivery);
+        let span = self.spans.process(&delivery);
         async {
             let held = self.locks.hold(&delivery);
             let verdict = tokio::select! {
                 biased;
-                () = held.lost() => return self.health.count("lock_lost", 1),
+                () = held.lost() => return self.lock_lost(),
                 verdict = self.decide(&delivery) => verdict,
             };
-            self.settle(&delivery, verdict).await;
+            self.settle(&delivery, &verdict).await;
         }
         .instrument(span)
         .await;
-    }
-
-    /// One span a delivery, in the trace that began with the sign-up.
-    fn span(&self, delivery: &Delivery) -> tracing::Span {
-        let span = tracing::info_span!(
-            "process",
-            otel.kind = "consumer",
-            messaging.system = "servicebus",
-            messaging.operation.r#type = "process",
-            messaging.destination.subscription.name = self.name,
-            messaging.message.id = %delivery.message.id,
-            messaging.servicebus.message.delivery_count = delivery.delivery_count,
-        );
-        let text = |name| delivery.message.text_property(name);
-        usher_telemetry::set_parent(&span, text(property::TRACEPARENT), text(property::TRACESTATE));
-        span
     }
 
     /// What is to become of a delivery. Returns only when that is certain; until then it is held.
@@ -105,8 +93,8 @@ impl Desk {
         };
         let mut backoff = Backoff::new(self.limits.retry_budget, seed(delivery));
         for attempt in 1.. {
-            let Some(outcome) = self.attempt(&event).await else { return Verdict::Release };
-            let failure = match self.judge(delivery, outcome, attempt).await {
+            let Some(outcome) = self.attempt(&event, attempt).await else { return Verdict::Release };
+            let failure = match self.judge(delivery, &event, outcome, attempt).await {
                 ControlFlow::Break(verdict) => return verdict,
                 ControlFlow::Continue(failure) => failure,
             };
@@ -116,7 +104,7 @@ impl Desk {
             }
             let wait = backoff.next(failure.retry_after).filter(|_| !self.is_last_allowed(delivery));
             match wait {
-                Some(wait) if self.wait(wait).await => {}
+                Some(wait) if self.wait(wait, &failure).await => {}
                 Some(_) => return Verdict::Release,
                 None => return self.exhausted(delivery, &failure, attempt).await,
             }
@@ -128,8 +116,9 @@ impl Desk {
     fn admit(&self, delivery: &Delivery) -> Result<Event, Verdict> {
         let rejected = |rejection| self.dead_letter(delivery, rejection, 0);
         let event = self.admission.admit(&delivery.message).map_err(rejected)?;
+        spans::about(&event);
         if let Some(why) = self.handler.passes_over(&event) {
-            return Err(self.skip(why));
+            return Err(self.skip(&event, why));
         }
         match self.admission.too_old(&event) {
             Some(rejection) => Err(rejected(rejection)),
@@ -141,12 +130,13 @@ impl Desk {
     async fn judge(
         &self,
         delivery: &Delivery,
+        event: &Event,
         outcome: Result<Outcome, Panicked>,
         attempt: u32,
     ) -> ControlFlow<Verdict, Failure> {
         ControlFlow::Break(match outcome {
-            Ok(Outcome::Done) => self.complete("done"),
-            Ok(Outcome::Skipped(why)) => self.skip(why),
+            Ok(Outcome::Done) => self.complete("done", event, None),
+            Ok(Outcome::Skipped(why)) => self.skip(event, why),
             Ok(Outcome::Reject(rejection)) => self.dead_letter(delivery, rejection, attempt),
             Ok(Outcome::Retry(failure)) => return ControlFlow::Continue(failure),
             Ok(Outcome::Unavailable { vendor, failure }) => match self.circuit.check(&*self.handler).await {
@@ -162,19 +152,22 @@ impl Desk {
     }
 
     /// Handles the event once, under a permit. `None` if it is not the time to: stopping, or the circuit is open.
-    async fn attempt(&self, event: &Event) -> Option<Result<Outcome, Panicked>> {
+    async fn attempt(&self, event: &Event, number: u32) -> Option<Result<Outcome, Panicked>> {
         let _permit = tokio::select! {
             biased;
             () = self.interrupted() => return None,
             permit = self.permits.acquire() => permit,
         };
         self.health.count("attempts", 1);
+        let span = spans::attempt(number);
         let handled = AssertUnwindSafe(self.handler.handle(event)).catch_unwind();
         let late = Failure::named(FailureClass::Transient, "no outcome in time");
-        let outcome = match tokio::time::timeout(HANDLE_TIMEOUT, handled).await {
+        let handled = tokio::time::timeout(HANDLE_TIMEOUT, handled).instrument(span.clone());
+        let outcome = match handled.await {
             Ok(outcome) => outcome.map_err(|_| Panicked),
             Err(_) => Ok(Outcome::Retry(late)),
         };
+        spans::attempted(&span, &outcome);
         self.note(&outcome);
         Some(outcome)
     }
@@ -190,9 +183,10 @@ impl Desk {
     }
 
     /// Waits for the next attempt, lock renewed, without a permit. `false` if interrupted.
-    async fn wait(&self, wait: Duration) -> bool {
+    async fn wait(&self, wait: Duration, after: &Failure) -> bool {
         let _waiting = Waiting::start(self);
         self.health.count("retries", 1);
+        self.tally.retried(after);
         tokio::select! {
             biased;
             () = self.interrupted() => false,
@@ -212,13 +206,24 @@ impl Desk {
         delivery.delivery_count + 1 >= self.limits.delivery_limit.get()
     }
 
-    fn complete(&self, what: &str) -> Verdict {
+    fn complete(&self, what: &str, event: &Event, skipped: Option<&'static str>) -> Verdict {
         self.health.count(what, 1);
-        Verdict::Complete
+        Verdict::Complete(Effect { signed_up_at: event.data.signed_up_at, skipped })
     }
 
-    fn skip(&self, why: &str) -> Verdict {
-        self.complete(&format!("skipped:{why}"))
+    fn skip(&self, event: &Event, why: &'static str) -> Verdict {
+        self.complete(&format!("skipped:{why}"), event, Some(why))
+    }
+
+    fn lock_lost(&self) {
+        spans::unsettled(&BusError::LockLost);
+        self.health.count("lock_lost", 1);
+        self.tally.lock_lost();
+    }
+
+    /// Why whatever is given back now is.
+    pub(crate) fn why_back(&self) -> Back {
+        if self.circuit.is_open() { Back::CircuitOpen } else { Back::Stopping }
     }
 
     fn dead_letter(&self, delivery: &Delivery, rejection: Rejection, attempt: u32) -> Verdict {
@@ -256,34 +261,52 @@ impl Desk {
         text
     }
 
-    async fn settle(&self, delivery: &Delivery, verdict: Verdict) {
+    async fn settle(&self, delivery: &Delivery, verdict: &Verdict) {
+        let effect = if let Verdict::Complete(effect) = verdict { Some(*effect) } else { None };
         let (settlement, counted) = match verdict {
-            Verdict::Complete => (Settlement::Complete, "completed"),
+            Verdict::Complete(_) => (Settlement::Complete, "completed"),
             Verdict::Abandon => (Settlement::Abandon, "abandoned"),
             Verdict::Release => (Settlement::Release, "released"),
             Verdict::DeadLetter(Rejection { reason, detail }) => {
-                tracing::warn!(reason, detail, "dead-lettered");
-                (Settlement::DeadLetter { reason, description: detail }, "dead_lettered")
+                let (reason, description) = (reason.clone(), detail.clone());
+                (Settlement::DeadLetter { reason, description }, "dead_lettered")
             }
         };
+        if settlement == Settlement::Release {
+            self.locks.give_back(delivery);
+        }
         match self.settle_while_held(delivery, &settlement).await {
-            Ok(()) => self.health.count(counted, 1),
-            Err(BusError::LockLost) => self.health.count("lock_lost", 1),
+            Ok(()) => {
+                if let Verdict::DeadLetter(Rejection { reason, detail }) = verdict {
+                    tracing::warn!(reason, detail, "dead-lettered");
+                }
+                spans::ended(verdict);
+                self.health.count(counted, 1);
+                self.tally.settled(&settlement, effect, self.why_back());
+            }
+            Err(BusError::LockLost) => self.lock_lost(),
             // Not settled means delivered again: nothing is lost, and handling it again changes nothing.
-            Err(error) => tracing::warn!(%error, "not settled, it will come again"),
+            Err(error) => {
+                spans::unsettled(&error);
+                tracing::warn!(%error, "not settled, it will come again");
+            }
         }
     }
 
     /// Settles, and tries again while the broker can't be reached: the effect is there, and each further
     /// delivery is a further chance for it to look like a failure.
     async fn settle_while_held(&self, delivery: &Delivery, settlement: &Settlement) -> Result<(), BusError> {
+        let span = self.spans.settle(settlement, &delivery.message.id);
         let settle = || self.receiver.settle(delivery.lock, settlement.clone());
-        settle.retry(backoff::settling(seed(delivery))).when(BusError::is_transient).await
+        let settle = settle.retry(backoff::settling(seed(delivery))).when(BusError::is_transient);
+        let settled = settle.instrument(span.clone()).await;
+        spans::settled(&span, &settled);
+        settled
     }
 }
 
 /// The handler panicked. What it said is not kept: it could be somebody's data.
-struct Panicked;
+pub(crate) struct Panicked;
 
 /// Counts a delivery as waiting for as long as it lives.
 struct Waiting<'a>(&'a Desk);

@@ -25,9 +25,12 @@ mod outcome;
 mod permits;
 mod replay;
 mod settings;
+mod spans;
 mod subscriber;
+mod tally;
 #[cfg(test)]
 mod testing;
+mod watch;
 
 pub use check::Presence;
 pub use cli::main;

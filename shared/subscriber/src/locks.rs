@@ -37,6 +37,9 @@ struct Held {
     locks: BTreeMap<LockToken, Lock>,
     /// When the renewing task wakes next; a lock that is due earlier must wake it.
     wakes: Option<Instant>,
+    /// When the oldest message was sent that was given back since the circuit opened: it is in nobody's hand, and still
+    /// waits.
+    given_back: Option<OffsetDateTime>,
 }
 
 struct Lock {
@@ -69,6 +72,24 @@ impl Locks {
     /// When the oldest message in hand was sent.
     pub(crate) fn oldest(&self) -> Option<OffsetDateTime> {
         self.lock().locks.values().map(|lock| lock.enqueued_at).min()
+    }
+
+    /// When the oldest message was sent that this consumer knows to wait, in hand or given back.
+    pub(crate) fn oldest_known(&self) -> Option<OffsetDateTime> {
+        let given_back = self.lock().given_back;
+        [self.oldest(), given_back].into_iter().flatten().min()
+    }
+
+    /// A message is given back, and will wait.
+    pub(crate) fn give_back(&self, delivery: &Delivery) {
+        let mut held = self.lock();
+        let oldest = held.given_back.map_or(delivery.enqueued_at, |oldest| oldest.min(delivery.enqueued_at));
+        held.given_back = Some(oldest);
+    }
+
+    /// Receiving begins again: what was given back is on its way.
+    pub(crate) fn begin_again(&self) {
+        self.lock().given_back = None;
     }
 
     /// Renews for ever.

@@ -13,6 +13,7 @@ use std::{
 
 use async_trait::async_trait;
 use clap::Args;
+use tracing::Span;
 use usher_bus::{BusError, Delivery};
 use usher_service::Shutdown;
 
@@ -21,6 +22,7 @@ use crate::{
     dead_letters::{Ended, Fate, Filter, Summary, Survey, Tempo, Walk, Work},
     deliver::{Desk, Verdict},
     highest::highest,
+    spans,
     subscriber::Subscriber,
 };
 
@@ -134,12 +136,21 @@ struct Again(Arc<Desk>);
 #[async_trait]
 impl Work for Again {
     async fn on(&self, letter: &Delivery) -> Result<(), String> {
-        match self.0.decide(letter).await {
-            Verdict::Complete => Ok(()),
+        let verdict = self.0.decide(letter).await;
+        spans::tried_again(&verdict);
+        match verdict {
+            Verdict::Complete(effect) => {
+                self.0.tally.effect(effect);
+                Ok(())
+            }
             Verdict::DeadLetter(Rejection { reason, detail }) => Err(format!("{reason} {detail}")),
             Verdict::Abandon => Err("the handler panicked".to_owned()),
             Verdict::Release => Err("given back: the destination is down, or the run was stopped".to_owned()),
         }
+    }
+
+    fn span(&self, letter: &Delivery) -> Span {
+        self.0.spans.replay(letter)
     }
 
     fn at_once(&self) -> usize {

@@ -24,7 +24,7 @@ pub struct SubscriberSettings {
     /// Events older than this are rejected, for instance 7d; the consumer's own default unless set.
     #[arg(long, env = "MAX_EVENT_AGE", value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub max_event_age: Option<Duration>,
-    /// Address to serve /healthz, /readyz and /status on; none unless set.
+    /// Address to serve /healthz, /readyz, /metrics and /status on; none unless set.
     #[arg(long, env = "HEALTH_ADDR", value_name = "ADDR:PORT")]
     pub health_addr: Option<SocketAddr>,
 }

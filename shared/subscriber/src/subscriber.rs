@@ -15,7 +15,10 @@ use usher_bus::{BusError, Delivery, LockToken, Receiver, Settlement};
 use usher_clock::Clock;
 use usher_service::{Health, Shutdown};
 
-use crate::{Handler, Limits, admit::Admission, circuit::Circuit, deliver::Desk, permits::Permits};
+use crate::{
+    Handler, Limits, admit::Admission, circuit::Circuit, deliver::Desk, locks::Locks, permits::Permits,
+    spans::Spans, tally::Tally,
+};
 
 /// How long running handlers may take to finish once we are told to stop: less than the 30 s that
 /// orchestrators grant before they kill.
@@ -44,6 +47,10 @@ impl Subscriber {
         health: Health,
     ) -> Self {
         let admission = Admission { tenant_id: handler.tenant_id(), max_event_age, clock };
+        let (locks, metrics) = (Arc::<Locks>::default(), health.metrics().consumer(name));
+        let known = locks.clone();
+        metrics.oldest(move || known.oldest_known().map_or(Duration::ZERO, |sent| clock.since(sent)));
+        let spans = Spans::of(receiver.entity(), name);
         let desk = Desk {
             name,
             handler,
@@ -51,8 +58,10 @@ impl Subscriber {
             admission,
             limits,
             permits: Permits::new(limits.concurrency.get() as usize),
-            locks: Arc::default(),
-            circuit: Circuit::new(health.clone()),
+            locks,
+            circuit: Circuit::new(health.clone(), metrics.clone()),
+            tally: Tally::new(metrics, clock),
+            spans,
             health,
             shutdown: Shutdown::new(),
             waiting: AtomicUsize::new(0),
@@ -162,14 +171,17 @@ impl Hand {
         // Several replicas must not probe in step; the clock's nanoseconds keep them apart.
         let seed = desk.admission.clock.now().nanosecond();
         desk.circuit.close_when_there(&*desk.handler, u64::from(seed)).await;
+        desk.locks.begin_again();
     }
 
     /// Takes back the credit and releases what arrived on it.
     async fn give_back_unworked(&mut self, desk: &Desk) -> Result<(), BusError> {
         let arrived = desk.receiver.withdraw_credit().await?;
         self.credit = 0;
+        arrived.iter().for_each(|delivery| desk.locks.give_back(delivery));
         let released = release(&*desk.receiver, arrived.into_iter().map(|delivery| delivery.lock)).await;
         desk.health.count("released", released);
+        desk.tally.given_back(released, desk.why_back());
         Ok(())
     }
 

@@ -13,8 +13,13 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 /// The current span's context as (`traceparent`, `tracestate`), to be sent along; `tracestate` may be empty.
 /// `None` outside a span and without a subscriber.
 pub fn current_trace_context() -> Option<(String, String)> {
+    written(&Context::current())
+}
+
+/// A context as (`traceparent`, `tracestate`); `None` if it is nobody's.
+pub(crate) fn written(context: &Context) -> Option<(String, String)> {
     let mut carrier = Carrier::default();
-    TraceContextPropagator::new().inject_context(&Context::current(), &mut carrier);
+    TraceContextPropagator::new().inject_context(context, &mut carrier);
     Some((carrier.traceparent?, carrier.tracestate.unwrap_or_default()))
 }
 
@@ -25,6 +30,25 @@ pub fn set_parent(span: &Span, traceparent: Option<&str>, tracestate: Option<&st
         // Errors mean that nobody traces this span.
         let _ = span.set_parent(Context::new().with_remote_span_context(remote));
     }
+}
+
+/// Links a span to a remote one, which it has to do with beside its parent. A context that is missing or not well-formed
+/// is passed over.
+pub fn link(span: &Span, traceparent: Option<&str>, tracestate: Option<&str>) {
+    if let Some(remote) = traceparent.and_then(|it| parse(it, tracestate)) {
+        span.add_link(remote);
+    }
+}
+
+/// A span of this process, for others to be linked to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpanReference(pub(crate) SpanContext);
+
+/// What leads to a span; `None` if nobody traces it.
+pub fn reference_to(span: &Span) -> Option<SpanReference> {
+    let context = span.context();
+    let context = context.span().span_context().clone();
+    context.is_valid().then_some(SpanReference(context))
 }
 
 /// The trace id in a `traceparent`: 32 lower-case hexadecimal digits. `None` if it is not well-formed.

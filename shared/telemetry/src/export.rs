@@ -4,34 +4,61 @@
 //! with it; it shares the one `reqwest` of the other crates. A collector that is down costs a bounded queue
 //! and one log line.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::{
     Resource,
     error::{OTelSdkError, OTelSdkResult},
-    trace::{SdkTracerProvider, SpanData},
+    trace::{BatchSpanProcessor, Sampler, SdkTracerProvider, SpanData, SpanProcessor},
 };
 
 use crate::{
     TelemetryError,
+    past::{Past, Shared},
     settings::{Endpoint, Settings},
 };
 
-/// A provider always, so that spans have ids; with an exporter if somebody wants the traces.
-pub(crate) fn provider(
-    service: &'static str,
-    settings: &Settings,
-) -> Result<SdkTracerProvider, TelemetryError> {
-    let mut resource = Resource::builder();
-    if !settings.named {
-        resource = resource.with_service_name(service);
+/// What becomes of spans, whichever way they are made.
+pub(crate) struct Traces {
+    /// Always, so that spans have ids; with an exporter if somebody collects them.
+    pub(crate) provider: SdkTracerProvider,
+    /// For those that are over by the time they are made.
+    pub(crate) past: Past,
+}
+
+impl Traces {
+    /// Those of a service; a collector is sent them if the settings name one.
+    pub(crate) fn of(service: &'static str, settings: &Settings) -> Result<Self, TelemetryError> {
+        let mut resource = Resource::builder();
+        if !settings.named {
+            resource = resource.with_service_name(service);
+        }
+        let exporter = settings.endpoint.as_ref().map(exporter).transpose()?;
+        let processor = exporter.map(|exporter| BatchSpanProcessor::builder(exporter).build());
+        Ok(Self::going_to(processor, resource.build(), settings.sampler.clone()))
     }
-    let provider = SdkTracerProvider::builder().with_resource(resource.build());
-    Ok(match &settings.endpoint {
-        Some(endpoint) => provider.with_batch_exporter(exporter(endpoint)?).build(),
-        None => provider.build(),
-    })
+
+    /// Those that a processor is handed, if there is one.
+    pub(crate) fn going_to(
+        processor: Option<impl SpanProcessor + 'static>,
+        resource: Resource,
+        sampler: Sampler,
+    ) -> Self {
+        let processor = processor.map(|mut processor| {
+            processor.set_resource(&resource);
+            Shared::new(processor)
+        });
+        let provider = SdkTracerProvider::builder().with_resource(resource).with_sampler(sampler.clone());
+        let provider = match processor.clone() {
+            Some(processor) => provider.with_span_processor(processor).build(),
+            None => provider.build(),
+        };
+        Self { provider, past: Past::new(processor, sampler) }
+    }
 }
 
 fn exporter(endpoint: &Endpoint) -> Result<Watched<SpanExporter>, TelemetryError> {
@@ -52,7 +79,7 @@ struct Watched<E> {
 impl<E> Watched<E> {
     fn failed(&self, spans: u64, why: &OTelSdkError) {
         if self.lost.fetch_add(spans, Ordering::Relaxed) == 0 {
-            tracing::warn!(%why, "traces can't be exported and are lost until the collector is back");
+            tracing::warn!(error = %why, "traces can't be exported and are lost until the collector is back");
         }
     }
 
@@ -75,8 +102,8 @@ impl<E: opentelemetry_sdk::trace::SpanExporter> opentelemetry_sdk::trace::SpanEx
         result
     }
 
-    fn shutdown(&self) -> OTelSdkResult {
-        self.inner.shutdown()
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.inner.shutdown_with_timeout(timeout)
     }
 
     fn set_resource(&mut self, resource: &Resource) {

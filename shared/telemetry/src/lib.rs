@@ -1,32 +1,51 @@
-//! Logs and traces of every binary.
+//! Logs, traces and metrics of every binary.
 //!
 //! Logs go to standard error: compact for a person at a terminal, one JSON object a line for anything else,
 //! and each line names the trace it belongs to. Traces always have ids, so that one sign-up can be followed
-//! from the audit log to the last consumer; they are exported over OTLP only when an endpoint is set.
+//! from the audit log to the last consumer; they are exported over OTLP only when an endpoint is set. So are metrics, which
+//! Prometheus can ask for besides. What is sent is written down in `docs/instrumentation.md`.
 //!
 //! Without a subscriber (in the simulations) everything here does nothing.
 
 mod context;
+mod detail;
 mod export;
 mod json;
+mod metrics;
+mod past;
 mod settings;
+mod sign_up;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 use std::{
     io::{IsTerminal, stderr},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use thiserror::Error;
-use tracing::{Dispatch, Level};
-use tracing_subscriber::{Layer, Registry, filter::Targets, fmt::MakeWriter, layer::SubscriberExt};
+use tracing::Dispatch;
+use tracing_subscriber::{
+    Layer, Registry,
+    filter::{LevelFilter, Targets},
+    fmt::MakeWriter,
+    layer::SubscriberExt,
+};
 
-pub use context::{current_trace_context, current_trace_id, set_parent, trace_id_of};
+pub use context::{
+    SpanReference, current_trace_context, current_trace_id, link, reference_to, set_parent, trace_id_of,
+};
+pub use detail::{DETAIL, attribute, failed, traces_are_collected};
+use export::Traces;
+pub use metrics::Meters;
+pub use opentelemetry::Value;
 use settings::Settings;
+pub use sign_up::{Part, SignUpTrace, Told, trace_id_of_event};
 
-/// How long the end of a run may take to send its last traces: a supervisor that stops us waits a few
-/// seconds, and traces are worth less than a clean end.
+/// How long the end of a run may take to send its last traces and metrics: a supervisor that stops us waits a few
+/// seconds, and they are worth less than a clean end.
 const FLUSH_BOUND: Duration = Duration::from_secs(3);
 
 /// What the crates of this project start their names with; only their spans are traced, since those of the
@@ -52,16 +71,21 @@ impl TelemetryError {
     }
 }
 
-/// Keeps the exporter; flushed when the service ends.
+/// Keeps the exporters; flushed when the service ends.
 pub struct Telemetry {
     traces: SdkTracerProvider,
+    metrics: Meters,
 }
 
 impl Telemetry {
-    /// Sends the traces not yet sent, for three seconds at most. Blocks: call it outside the runtime.
+    /// Sends the traces not yet sent and the metrics once more, for three seconds at most. Blocks: call it outside the
+    /// runtime.
     pub fn flush(self) {
+        let began = Instant::now();
+        let metrics = self.metrics.shut_down();
         // A failure has been logged by the exporter, and nothing is left to do about it.
         let _ = self.traces.shutdown_with_timeout(FLUSH_BOUND);
+        let _ = metrics.recv_timeout(FLUSH_BOUND.saturating_sub(began.elapsed()));
     }
 }
 
@@ -76,6 +100,7 @@ pub fn init(service: &'static str) -> Result<Telemetry, TelemetryError> {
     let (dispatch, telemetry) = assemble(service, &settings, look, stderr)?;
     // An error means that this process has a subscriber already, which then stays.
     let _ = tracing::dispatcher::set_global_default(dispatch);
+    telemetry.metrics.install();
     std::panic::set_hook(Box::new(|panic| log_panic(panic.location())));
     Ok(telemetry)
 }
@@ -98,22 +123,35 @@ fn assemble<W>(
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let traces = export::provider(service, settings)?;
+    let traces = Traces::of(service, settings)?;
+    let provider = traces.provider.clone();
+    let metrics = Meters::of(service, settings)?;
+    let dispatch = dispatch(service, traces, settings, look, writer);
+    Ok((dispatch, Telemetry { traces: provider, metrics }))
+}
+
+/// Spans and log lines, each to where they go.
+fn dispatch<W>(service: &'static str, traces: Traces, settings: &Settings, look: Look, writer: W) -> Dispatch
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let detail = if traces.past.is_collected() { LevelFilter::INFO } else { LevelFilter::OFF };
     // The plainest spans: where in the code and on which thread they ran is in nobody's interest.
     let spans = tracing_opentelemetry::layer()
-        .with_tracer(traces.tracer(OURS))
+        .with_tracer(traces.provider.tracer(OURS))
         .with_location(false)
         .with_threads(false)
         .with_target(false)
         .with_tracked_inactivity(false)
-        .with_filter(Targets::new().with_target(OURS, Level::INFO));
+        .with_filter(Targets::new().with_target(OURS, LevelFilter::INFO).with_target(DETAIL, detail));
+    let past = traces.past.with_filter(LevelFilter::OFF);
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     let lines = match look {
         Look::Person => lines.compact().boxed(),
         Look::Machine => json::lines(lines, service).boxed(),
     };
-    let subscriber = Registry::default().with(spans).with(lines.with_filter(settings.filter.clone()));
-    Ok((Dispatch::new(subscriber), Telemetry { traces }))
+    let lines = lines.with_filter(settings.filter.clone().with_target(DETAIL, LevelFilter::OFF));
+    Dispatch::new(Registry::default().with(spans).with(past).with(lines))
 }
 
 /// One line with the place only: what a panic says may quote the data that it tripped over.

@@ -79,6 +79,39 @@ fn a_foreign_parents_state_is_passed_on_and_a_broken_one_ignored() {
 }
 
 #[test]
+fn a_span_is_linked_to_what_it_has_to_do_with_beside_its_parent() {
+    let recorded = testing::Recorded::start();
+    let span = tracing::info_span!("send");
+    link(&span, Some(PARENT), None);
+    link(&span, Some("00-broken"), None);
+    link(&span, None, None);
+    drop(span);
+    let span = recorded.spans().remove(0);
+    assert_eq!((&span.links[..], span.parent), (&["b7ad6b7169203331".to_owned()][..], None));
+}
+
+#[test]
+fn details_are_made_only_where_traces_are_collected() {
+    let details = || {
+        let process = tracing::info_span!("process").entered();
+        let attempt = tracing::info_span!(target: DETAIL, "attempt");
+        failed(&attempt, "503", "503 busy".to_owned());
+        attribute(&attempt, "usher.attempt", 1_i64);
+        (traces_are_collected(), attempt.is_disabled(), process.is_disabled())
+    };
+    let (dispatch, _telemetry, _) = started(&[]);
+    assert_eq!(within(&dispatch, details), (false, true, false));
+    assert_eq!(details(), (false, true, true), "without a subscriber");
+
+    let recorded = testing::Recorded::start();
+    assert_eq!(details(), (true, false, false));
+    let [attempt, process] = &recorded.spans()[..] else { panic!("two spans") };
+    assert_eq!(attempt.parent.as_ref(), Some(&process.span_id));
+    assert_eq!((attempt.error.as_deref(), attempt.attribute("error.type")), (Some("503 busy"), Some("503")));
+    assert_eq!(attempt.attribute("usher.attempt"), Some("1"));
+}
+
+#[test]
 fn json_log_lines_carry_the_trace_and_the_spans_fields() {
     let (dispatch, _telemetry, written) = started(&[]);
     let trace = within(&dispatch, || {

@@ -10,7 +10,7 @@ use usher_broker::{
 };
 use usher_bus::{Bus, Entity};
 use usher_clock::Clock;
-use usher_entra::{ClientSecret, Graph};
+use usher_entra::{ClientCredentials, Graph};
 use usher_event::EventId;
 use usher_http::BaseUrl;
 use usher_producer::{MemoryCheckpoint, Policy, Producer, StartFrom};
@@ -109,7 +109,7 @@ impl World {
         let http = self.network.client(self.sandbox.service());
         let url = |text: &str| -> BaseUrl { text.parse().expect("a URL of ours") };
         let secret = PRODUCER_CLIENT_SECRET.to_owned().into();
-        let credential = ClientSecret::new(
+        let credential = ClientCredentials::with_secret(
             http.clone(),
             &url(LOGIN_URL),
             TENANT_ID,

@@ -35,6 +35,16 @@ impl Control {
         self.order(json!({ "sign_up": {} })).await[0]
     }
 
+    /// An administrator replaces certificates and the like, and the files with them: nobody has to start anew.
+    pub async fn rotate_identities(&self) {
+        self.post("/identities/rotate").await;
+    }
+
+    /// An administrator takes them away, without notice.
+    pub async fn revoke_identities(&self) {
+        self.post("/identities/revoke").await;
+    }
+
     /// The next call of this kind, such as `stripe.create_customer`, fails in this way.
     pub async fn fail_next(&self, call: &str, kind: Value) {
         self.order(json!({ "fault": { "to": call, "calls": 1, "kind": kind } })).await;
@@ -74,6 +84,11 @@ impl Control {
     pub async fn get_json<T: serde::de::DeserializeOwned>(&self, url: &str) -> T {
         let (_, body) = self.get(url).await;
         serde_json::from_str(&body).unwrap_or_else(|error| panic!("{url}: {error}"))
+    }
+
+    async fn post(&self, path: &str) {
+        let (status, answer) = self.ask("POST", &format!("{}{path}", self.url), String::new()).await;
+        assert_eq!(status, 200, "{path}: {answer}");
     }
 
     async fn ask(&self, method: &str, url: &str, body: String) -> (u16, String) {

@@ -71,6 +71,11 @@ impl Program {
         self
     }
 
+    /// What is in its environment, by name.
+    pub fn variables(&self) -> &BTreeMap<String, String> {
+        &self.variables
+    }
+
     /// Another program with the same settings.
     pub fn renamed(self, name: &'static str) -> Self {
         Self { name, ..self }

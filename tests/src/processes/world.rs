@@ -19,6 +19,8 @@ use super::{Control, Process, Program, eventually};
 pub struct Options {
     /// The consumers that run: whose effects the ledger judges. Billing alone unless told.
     pub consumers: Vec<Judged>,
+    /// Certificates and the like in place of secrets: see [`World::identity`].
+    pub identities: bool,
     /// Locks of five seconds instead of a minute.
     pub short_locks: bool,
     /// How long a vendor takes for an answer, at most.
@@ -31,6 +33,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             consumers: vec![Judged::Billing],
+            identities: false,
             short_locks: false,
             answer_time: "5ms",
             variables: Vec::new(),
@@ -68,6 +71,11 @@ impl World {
     /// Where everything lies, the files with all that was said (`*.out`, `*.err`) included.
     pub fn home(&self) -> &Path {
         self.home.path()
+    }
+
+    /// A file with which a service can show who it is, such as `producer.pem`, if the options ask for such files.
+    pub fn identity(&self, file: &str) -> PathBuf {
+        identities(self.home()).join(file)
     }
 
     /// The file that the consumer sql writes to, and the ledger reads.
@@ -253,12 +261,18 @@ fn sql_database(home: &Path) -> PathBuf {
     home.join("signups.db")
 }
 
+fn identities(home: &Path) -> PathBuf {
+    home.join("identity")
+}
+
 /// Stand-ins without delays, so that what a test waits for is what it is about.
 fn sandbox(home: &Path, options: &Options) -> Program {
     let ca_file = home.join("ca.pem").display().to_string();
     let database = sql_database(home).display().to_string();
     let consumers: Vec<_> = options.consumers.iter().map(|consumer| consumer.name()).collect();
+    let identities = options.identities.then(|| identities(home).display().to_string());
     Program::new("usher-sandbox", home)
+        .args(identities.into_iter().flat_map(|folder| ["--identity-dir".to_owned(), folder]))
         .args(["--ca-file", &ca_file, "--seed", "7", "--audit-page-size", "1000"])
         .args(["--consumers", &consumers.join(","), "--sql-database", &database])
         .args(["--audit-latency", "0s", "--audit-latency-p99", "0s", "--stragglers", "0"])

@@ -10,7 +10,7 @@ use usher_billing::{Billing, BillingSettings};
 use usher_birthrights::{Birthrights, BirthrightsSettings};
 use usher_crm::{Crm, CrmSettings, PrivateKey};
 use usher_email::{Email, EmailSettings, StatusIfNew, Unverified};
-use usher_entra::EntraSettings;
+use usher_entra::{CredentialSettings, EntraSettings};
 use usher_http::Guard;
 use usher_sandbox::{
     BILLING_CLIENT_ID, BILLING_CLIENT_SECRET, BIRTHRIGHTS_CLIENT_ID, BIRTHRIGHTS_CLIENT_SECRET, CLIENT_ID,
@@ -184,7 +184,7 @@ fn tenant((client_id, client_secret): (Uuid, &str), graph_writes_per_second: Non
     EntraSettings {
         tenant_id: TENANT_ID,
         client_id,
-        client_secret: client_secret.into(),
+        credential: CredentialSettings::client_secret(client_secret),
         authority_host: LOGIN_URL.parse().expect("a constant"),
         graph_endpoint: GRAPH_URL.parse().expect("a constant"),
         graph_writes_per_second,

@@ -250,7 +250,7 @@ async fn produce(parts: Parts, life: Life, disk: MemoryCheckpoint) {
         ..Policy::new(TENANT_ID, [SIGN_UP_APP_ID])
     };
     let ports = parts.ports(PRODUCER, &life);
-    let graph = cast::producers_tenant().graph(ports.http, ports.clock);
+    let graph = cast::producers_tenant().graph(ports.http, ports.clock).expect("a secret is given");
     let publisher = parts.bus.publisher("user-signups").await.expect("the built-in topology has the topic");
     let (publisher, disk) = (life.publisher(publisher), life.checkpoint(disk));
     let health = parts.health[PRODUCER].clone();

@@ -25,6 +25,13 @@ pub(super) fn corrected(original: &Peeked, event: &Event, subscription: &str, bo
         .with_property(property::REPLAY_TO, subscription)
 }
 
+/// The copy as it is sent: whoever receives it goes on from the present span, if there is one.
+pub(super) fn in_present_trace(copy: Message) -> Message {
+    let Some((parent, state)) = usher_telemetry::current_trace_context() else { return copy };
+    let copy = copy.with_property(property::TRACEPARENT, parent);
+    if state.is_empty() { copy } else { copy.with_property(property::TRACESTATE, state) }
+}
+
 /// Another one for each correction, so that duplicate detection takes it for news, and the same one when the same
 /// correction is sent again, after a connection broke between the copy and the original's completion.
 fn message_id(event_id: &str, subscription: &str, sequence_number: i64, body: &[u8]) -> Uuid {
@@ -39,6 +46,7 @@ mod tests {
 
     use time::OffsetDateTime;
     use usher_bus::PropertyValue;
+    use usher_telemetry::testing::Recorded;
 
     use super::*;
 
@@ -59,6 +67,21 @@ mod tests {
         assert_eq!(copy.properties["traceparent"], original.message.properties["traceparent"]);
         assert_eq!(&copy.body[..], b"{}");
         assert_ne!(copy.id, original.message.id);
+    }
+
+    #[test]
+    fn what_receives_the_copy_goes_on_from_where_it_was_sent_in_the_same_trace() {
+        const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let recorded = Recorded::start();
+        let span = tracing::info_span!("send");
+        usher_telemetry::set_parent(&span, Some(PARENT), None);
+        let message = Message::new("m", "{}").with_property(property::TRACEPARENT, PARENT);
+        let copy = span.in_scope(|| in_present_trace(message.clone()));
+        drop(span);
+        let sent = recorded.spans().remove(0);
+        let expected = format!("00-0af7651916cd43dd8448eb211c80319c-{}-01", sent.span_id);
+        assert_eq!(copy.text_property(property::TRACEPARENT), Some(&*expected));
+        assert_eq!(in_present_trace(message.clone()), message, "outside it stays as it is");
     }
 
     #[test]

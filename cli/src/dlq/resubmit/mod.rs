@@ -17,7 +17,7 @@ use serde_json::json;
 use time::OffsetDateTime;
 use tracing::Instrument;
 use usher_bus::{Delivery, Message, Publisher};
-use usher_event::property;
+use usher_event::{Event, property};
 use usher_service::{Failure, Shutdown};
 use usher_subscriber::dead_letters::{
     Ended, Filter, MOST_HELD, Outcomes, Pages, Span, Summary, Tempo, Walk, Work,
@@ -92,7 +92,8 @@ async fn resubmit(args: &ResubmitArgs, letters: &DeadLetters, shutdown: &Shutdow
         return Ok(());
     }
     tell(args, "to be sent", &copy);
-    let work = SendFirst { publisher, copy, original: original.peeked().message.clone() };
+    let (event, original) = (checked.event, original.peeked().message.clone());
+    let work = SendFirst { publisher, event, copy, original };
     send(args, letters, work, shutdown).await.map_err(|failure| kept(failure, draft))
 }
 
@@ -213,6 +214,7 @@ fn tell(args: &ResubmitArgs, what: &str, copy: &Message) {
 /// Sends the copy; the walk then completes the original.
 struct SendFirst {
     publisher: Arc<dyn Publisher>,
+    event: Event,
     copy: Message,
     original: Message,
 }
@@ -223,8 +225,13 @@ impl Work for SendFirst {
         if letter.message.body != self.original.body {
             return Err("it is not the message that was edited: nothing was sent".to_owned());
         }
-        let sent = self.publisher.publish(vec![self.copy.clone()]).instrument(self.span()).await;
-        sent.map_err(|error| format!("the copy was not sent: {error}"))
+        let span = self.sending();
+        let copy = span.in_scope(|| copy::in_present_trace(self.copy.clone()));
+        let sent = self.publisher.publish(vec![copy]).instrument(span.clone()).await;
+        sent.map_err(|error| {
+            usher_telemetry::failed(&span, error.kind(), String::new());
+            format!("the copy was not sent: {error}")
+        })
     }
 
     /// There is one.
@@ -234,17 +241,26 @@ impl Work for SendFirst {
 }
 
 impl SendFirst {
-    /// In the trace of the sign-up, which the copy goes on with.
-    fn span(&self) -> tracing::Span {
+    /// In the trace of the sign-up, which the copy goes on with; linked to what the original was sent by.
+    fn sending(&self) -> tracing::Span {
+        let topic = self.publisher.topic().unwrap_or_default();
         let span = tracing::info_span!(
-            "resubmit",
+            "send",
             otel.kind = "producer",
-            messaging.system = "servicebus",
-            messaging.operation.r#type = "send",
-            messaging.message.id = %self.copy.id,
+            otel.name = format!("send {topic}").as_str(),
+            "messaging.system" = "servicebus",
+            "messaging.operation.name" = "send",
+            "messaging.operation.type" = "send",
+            "messaging.destination.name" = topic,
+            "messaging.message.id" = self.copy.id.as_str(),
+            "usher.event.id" = %self.event.id,
+            "usher.user.id" = %self.event.data.user_id,
+            "usher.resubmit" = true,
         );
         let text = |name| self.copy.text_property(name);
-        usher_telemetry::set_parent(&span, text(property::TRACEPARENT), text(property::TRACESTATE));
+        let (parent, state) = (text(property::TRACEPARENT), text(property::TRACESTATE));
+        usher_telemetry::set_parent(&span, parent, state);
+        usher_telemetry::link(&span, parent, state);
         span
     }
 }

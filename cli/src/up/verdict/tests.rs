@@ -1,5 +1,8 @@
 use super::*;
-use crate::up::ledger::{Totals, tests::served};
+use crate::up::{
+    ledger::{JUDGED, Totals, tests::served},
+    real::Edge,
+};
 
 fn ledger(sign_ups: &[SignUp]) -> Ledger {
     Ledger { sign_ups: sign_ups.to_vec(), totals: Totals::default() }
@@ -23,7 +26,7 @@ fn letter(user: &str) -> Letter {
 
 fn problems(sign_ups: &[SignUp], letters: &[(Consumer, Letter)]) -> Vec<String> {
     let bus = OnTheBus { letters: letters.to_vec(), ..OnTheBus::default() };
-    Verdict::on(&ledger(sign_ups), bus).problems
+    Verdict::on(&ledger(sign_ups), bus, &Edges::default()).problems
 }
 
 /// As above, where there is to be just one.
@@ -36,7 +39,7 @@ fn problem(sign_up: SignUp, letters: &[(Consumer, Letter)]) -> String {
 #[test]
 fn whoever_has_all_of_it_once_counts_for_every_consumer() {
     let left = served("u2").but("email", Expected::Unsubscribed, Compared::Exact);
-    let verdict = Verdict::on(&ledger(&[served("u1"), left]), OnTheBus::default());
+    let verdict = Verdict::on(&ledger(&[served("u1"), left]), OnTheBus::default(), &Edges::default());
     assert!(verdict.is_good(), "{:?}", verdict.problems);
     assert_eq!(verdict.signed_up, 2);
     let counts = [
@@ -80,7 +83,7 @@ fn a_refused_sign_up_is_one_dead_letter_with_a_reason() {
     let refused = || served("u1").but("email", Expected::Refused, Compared::Exact);
     let dead = (consumer("email"), letter("u1"));
     let bus = OnTheBus { letters: vec![dead.clone()], ..OnTheBus::default() };
-    let verdict = Verdict::on(&ledger(&[refused()]), bus);
+    let verdict = Verdict::on(&ledger(&[refused()]), bus, &Edges::default());
     assert!(verdict.is_good() && verdict.refused.len() == 1, "{:?}", verdict.problems);
 
     assert!(problem(refused(), &[]).contains("no dead letter"));
@@ -110,7 +113,11 @@ fn of_a_consumer_that_the_stand_ins_know_nothing_of_only_what_it_has_not_done_is
         let dead = vec![(other, letter("u1")), (other, letter("nobody"))];
         assert!(problems(&[served("u1")], &dead).is_empty(), "{other}");
         let bus = OnTheBus { queued: vec![(other, letter("u1"))], ..OnTheBus::default() };
-        assert_eq!(Verdict::on(&ledger(&[served("u1")]), bus).problems.len(), 1, "{other}");
+        assert_eq!(
+            Verdict::on(&ledger(&[served("u1")]), bus, &Edges::default()).problems.len(),
+            1,
+            "{other}"
+        );
     }
 }
 
@@ -126,7 +133,7 @@ fn what_is_nobodys_and_what_must_never_be_done_are_problems() {
     let misuses = BTreeMap::from([("status-of-member".to_owned(), 1)]);
     let totals = Totals { strangers: 1, unknown_members: 2, unknown_rows: 3, misuses, ..Totals::default() };
     let ledger = Ledger { totals, ..ledger(&[served("u1")]) };
-    let problems = Verdict::on(&ledger, OnTheBus::default()).problems;
+    let problems = Verdict::on(&ledger, OnTheBus::default(), &Edges::default()).problems;
     assert_eq!(
         problems,
         [
@@ -145,11 +152,28 @@ fn what_is_left_in_a_queue_is_a_problem_unless_it_waits_for_somebody_who_was_del
     let left = |letters: &[Letter]| {
         let queued = letters.iter().map(|letter| (consumer("upn"), letter.clone())).collect();
         let bus = OnTheBus { queued, ..OnTheBus::default() };
-        Verdict::on(&ledger(&[gone.clone(), served("u2")]), bus).problems
+        Verdict::on(&ledger(&[gone.clone(), served("u2")]), bus, &Edges::default()).problems
     };
     assert!(left(&[letter("u1")]).is_empty());
     let another = "upn is not through with 1 messages, the first of them about user u2, who was not deleted";
     assert_eq!(left(&[letter("u2")]), [another], "though as many are left as were deleted");
     assert_eq!(left(&[letter("u1"), letter("u2")]), [another]);
     assert_eq!(left(&[Letter { user_id: None, ..letter("u1") }]).len(), 1);
+}
+
+#[test]
+fn of_a_consumer_whose_edge_is_real_nobody_can_judge_the_effects_but_everybody_sees_what_is_left() {
+    let edges: Edges = [Edge::Stripe].into_iter().collect();
+    let unknown = served("u1").but("billing", Expected::One, Compared::Pending);
+    let letters = vec![(consumer("billing"), letter("u1"))];
+    let bus = OnTheBus { letters, ..OnTheBus::default() };
+    let verdict = Verdict::on(&ledger(&[unknown]), bus, &edges);
+    assert!(verdict.is_good(), "{:?}", verdict.problems);
+    assert!(verdict.refused.is_empty() && verdict.signed_up == 1);
+    assert!(verdict.as_expected.keys().all(|(consumer, _)| consumer.name() != "billing"));
+
+    let wrong = served("u1").but("upn", Expected::Changed, Compared::Pending);
+    let queued = vec![(consumer("billing"), letter("u1"))];
+    let bus = OnTheBus { queued, ..OnTheBus::default() };
+    assert_eq!(Verdict::on(&ledger(&[wrong]), bus, &edges).problems.len(), 2);
 }

@@ -9,7 +9,7 @@ use time::{OffsetDateTime, macros::datetime};
 use tokio::time::{sleep, timeout};
 use usher_billing::{Billing, BillingSettings, Existing, StripeAccounts};
 use usher_clock::Clock;
-use usher_entra::EntraSettings;
+use usher_entra::{CredentialSettings, EntraSettings};
 use usher_event::{Audit, Event, UserSignedUp};
 use usher_http::HttpClient;
 use usher_sandbox::{
@@ -171,7 +171,7 @@ impl World {
     }
 
     async fn user(&self, user: Uuid) -> Value {
-        let graph = self.settings.entra.graph(self.http.clone(), self.clock);
+        let graph = self.settings.entra.graph(self.http.clone(), self.clock).unwrap();
         let attribute = stripe_customer_id_attribute();
         let user = graph.user(user, &["identities", &attribute]).await.unwrap();
         json!({ "identities": user.get("identities"), "customer": user.get(&attribute) })
@@ -184,7 +184,7 @@ impl World {
 
     /// Writes something on the user, as an administrator or an intruder would.
     pub(crate) async fn write(&self, event: &Event, attribute: &str, value: &str) {
-        let graph = self.settings.entra.graph(self.http.clone(), self.clock);
+        let graph = self.settings.entra.graph(self.http.clone(), self.clock).unwrap();
         graph.patch_user(event.data.user_id, &json!({ attribute: value })).await.unwrap();
     }
 
@@ -212,7 +212,7 @@ fn billing(existing: Existing) -> BillingSettings {
         entra: EntraSettings {
             tenant_id: TENANT_ID,
             client_id: CLIENT_ID,
-            client_secret: CLIENT_SECRET.into(),
+            credential: CredentialSettings::client_secret(CLIENT_SECRET),
             authority_host: LOGIN_URL.parse().unwrap(),
             graph_endpoint: GRAPH_URL.parse().unwrap(),
             graph_writes_per_second: 18.try_into().unwrap(),

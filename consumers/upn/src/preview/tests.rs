@@ -1,6 +1,6 @@
 use http::Method;
 use serde_json::{Value, json};
-use usher_entra::CredentialError;
+use usher_entra::{CredentialError, CredentialKind};
 use usher_http::TransportError;
 use uuid::Uuid;
 
@@ -120,7 +120,9 @@ async fn a_missing_permission_is_a_setting_to_mend() {
 #[test]
 fn refused_credentials_are_a_setting_to_mend_and_an_outage_is_none() {
     let failed = |error: CredentialError| failure(error.into());
-    let secret = failed(CredentialError::Refused { status: 401, code: None, aadsts: Some(7_000_215) });
+    let kind = CredentialKind::ClientSecret;
+    let (code, aadsts, expires_at) = (None, Some(7_000_215), None);
+    let secret = failed(CredentialError::Refused { kind, status: 401, code, aadsts, expires_at });
     assert!(
         matches!(secret, usher_service::Failure::Setting { setting: "ENTRA_CLIENT_SECRET", .. }),
         "{secret}"

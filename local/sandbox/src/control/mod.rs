@@ -1,4 +1,5 @@
-//! `POST /_control` and `GET /_effects`: how a test that sits behind a socket holds the sandbox.
+//! `POST /_control` and `GET /_effects`: how a test that sits behind a socket holds the sandbox. `POST
+//! /identities/rotate` and `/identities/revoke`: what an administrator does to certificates and the like.
 //!
 //! An order is one JSON object of one or more of the fields of [`Orders`]. What it doesn't know it refuses,
 //! by name, and then it does nothing at all.
@@ -17,14 +18,16 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{Answer, AuditLatency, Effects, Sandbox};
-use orders::{Millis, Orders};
+use crate::{Answer, AuditLatency, Effects, IdentityError, Sandbox};
+use orders::{Millis, Orders, Slow};
 
 pub(crate) fn router(sandbox: &Sandbox) -> Router {
     Router::new()
         .route("/_control", post(control))
         .route("/_control/people", get(people))
         .route("/_effects", get(effects))
+        .route("/identities/rotate", post(rotate_identities))
+        .route("/identities/revoke", post(revoke_identities))
         .with_state(sandbox.clone())
 }
 
@@ -67,6 +70,9 @@ fn missing(sandbox: &Sandbox, orders: &Orders) -> Option<&'static str> {
 
 fn set_faults(sandbox: &Sandbox, orders: &Orders) {
     let faults = sandbox.faults();
+    if let Some(vendor) = orders.heal {
+        sandbox.heal(vendor);
+    }
     if orders.clear_faults {
         faults.clear();
     }
@@ -78,6 +84,9 @@ fn set_faults(sandbox: &Sandbox, orders: &Orders) {
     }
     if let Some(outage) = &orders.outage {
         sandbox.outage(outage.vendor, outage.on);
+    }
+    if let Some(Slow { vendor, answer_time_ms: Millis(time) }) = orders.slow {
+        faults.slow(vendor, time);
     }
 }
 
@@ -114,6 +123,22 @@ struct Reveal {
 
 async fn effects(State(sandbox): State<Sandbox>, Query(Reveal { reveal }): Query<Reveal>) -> Json<Effects> {
     Json(if reveal { sandbox.effects_revealed() } else { sandbox.effects() })
+}
+
+async fn rotate_identities(State(sandbox): State<Sandbox>) -> Answer {
+    done(sandbox.rotate_identities().await)
+}
+
+async fn revoke_identities(State(sandbox): State<Sandbox>) -> Answer {
+    done(sandbox.revoke_identities())
+}
+
+fn done(outcome: Result<(), IdentityError>) -> Answer {
+    match outcome {
+        Ok(()) => Answer::ok(json!({"ok": true})),
+        Err(error @ IdentityError::None) => failed(StatusCode::NOT_FOUND, &error.to_string()),
+        Err(error) => failed(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    }
 }
 
 /// All personal data that went in, for the test that searches every output for it.

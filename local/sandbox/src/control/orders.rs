@@ -17,7 +17,10 @@ pub(super) struct Orders {
     pub(super) fault_plan: Option<Plan>,
     #[serde(default)]
     pub(super) clear_faults: bool,
+    /// A vendor of whom all is forgotten that was ordered for it alone; before anything else in the same order.
+    pub(super) heal: Option<Vendor>,
     pub(super) outage: Option<Outage>,
+    pub(super) slow: Option<Slow>,
     pub(super) sign_up: Option<SignUp>,
     pub(super) sign_ups: Option<SignUps>,
     pub(super) mend_email: Option<MendEmail>,
@@ -73,6 +76,15 @@ pub(super) struct Plan {
 pub(super) struct Outage {
     pub(super) vendor: Vendor,
     pub(super) on: bool,
+}
+
+/// One vendor's calls take long.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Slow {
+    pub(super) vendor: Vendor,
+    /// The longest.
+    pub(super) answer_time_ms: Millis,
 }
 
 #[derive(Deserialize)]

@@ -11,6 +11,7 @@ use time::{OffsetDateTime, macros::format_description};
 use url::form_urlencoded;
 use uuid::Uuid;
 
+use super::token::GRAPH;
 use crate::{
     Answer, Permission, Sandbox,
     world::{World, random_uuid},
@@ -139,6 +140,9 @@ fn authenticate(world: &World, headers: &HeaderMap, now: OffsetDateTime) -> Resu
     let token = token.ok_or_else(|| Refused::unauthenticated("Access token is empty."))?;
     let token = world.tenant.tokens.get(token);
     let token = token.ok_or_else(|| Refused::unauthenticated("CompactToken parsing failed."))?;
+    if token.resource != GRAPH {
+        return Err(Refused::unauthenticated("Access token validation failure. Invalid audience."));
+    }
     if token.expires_at <= now {
         return Err(Refused::unauthenticated("Lifetime validation failed, the token is expired."));
     }

@@ -1,9 +1,11 @@
 //! The stand-in for an Entra External ID tenant: its token endpoint and its part of Microsoft Graph.
 
 mod app_roles;
+mod assertion;
 mod audit;
 mod batch;
 mod created;
+pub(crate) mod denied;
 mod directory;
 pub(crate) mod entries;
 mod extensions;
@@ -27,6 +29,7 @@ use axum::{
     Router,
     routing::{get, patch, post},
 };
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
@@ -49,6 +52,8 @@ pub(crate) struct Tenant {
     pub(crate) groups: BTreeMap<Uuid, Group>,
     pub(crate) service_principals: BTreeMap<Uuid, ServicePrincipal>,
     tokens: BTreeMap<String, Token>,
+    /// Assertions that were used and have not expired: by app, each by its own id, until when (seconds of Unix).
+    assertions: BTreeMap<(Uuid, String), i64>,
     audit_pages: Pages<audit::Cursor>,
     user_pages: Pages<Uuid>,
     quotas: BTreeMap<Uuid, Quota>,
@@ -71,10 +76,22 @@ impl Tenant {
             groups: groups::usual(),
             service_principals: app_roles::usual(),
             tokens: BTreeMap::new(),
+            assertions: BTreeMap::new(),
             audit_pages: Pages::default(),
             user_pages: Pages::default(),
             quotas: settings.apps.iter().map(|app| (app.id, quota())).collect(),
         }
+    }
+
+    /// The app that a token was given to, if it is good for this resource.
+    pub(crate) fn holder(&self, token: &str, resource: &str, now: OffsetDateTime) -> Option<Uuid> {
+        let token = self.tokens.get(token)?;
+        (token.resource == resource && token.expires_at > now).then_some(token.client)
+    }
+
+    /// Ends all tokens of these apps.
+    pub(crate) fn end_tokens(&mut self, of: impl Fn(Uuid) -> bool) {
+        self.tokens.retain(|_, token| !of(token.client));
     }
 }
 

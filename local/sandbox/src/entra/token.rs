@@ -1,103 +1,70 @@
-//! The token endpoint, for client credentials with a secret.
+//! The token endpoint, for client credentials: a secret, or an assertion that an app registration takes for one.
 //!
-//! Error codes are those of the Microsoft identity platform's list (AADSTS...). Unlike the real endpoint it
-//! refuses fields that it doesn't know: nothing that we send should go unnoticed.
+//! Unlike the real endpoint it refuses fields that it doesn't know: nothing that we send should go unnoticed.
 
 use std::time::Duration;
 
 use axum::{
     body::Bytes,
     extract::{Path, State},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, Uri},
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use time::{OffsetDateTime, macros::format_description};
+use time::OffsetDateTime;
 use url::form_urlencoded;
 use uuid::Uuid;
 
+use super::{assertion, denied::Denied};
 use crate::{
-    Answer, Permission, Sandbox, TENANT_DOMAIN,
-    world::{World, random_uuid},
+    Answer, App, IDENTITY_CLIENT_ID, IDENTITY_PRINCIPAL_ID, Permission, Sandbox, TENANT_DOMAIN,
+    identity::{EXCHANGE, entra},
+    own_url,
+    world::World,
 };
 
 /// For how long a token is good. Entra says 3599 seconds, one less than the hour.
-const LIFETIME: Duration = Duration::from_secs(3599);
-/// The only scope there is for client credentials: everything that was granted on Graph.
-const SCOPE: &str = "https://graph.microsoft.com/.default";
-const FIELDS: [&str; 4] = ["client_id", "client_secret", "grant_type", "scope"];
+pub(crate) const LIFETIME: Duration = Duration::from_secs(3599);
+/// What the tokens for Graph are for.
+pub(crate) const GRAPH: &str = "https://graph.microsoft.com";
+/// What the tokens for key vaults are for.
+pub(crate) const VAULT: &str = "https://vault.azure.net";
+/// Whatever there are tokens for: the scope is one of these with `/.default` behind it, all that was granted there.
+const RESOURCES: [&str; 5] =
+    [GRAPH, VAULT, "https://servicebus.azure.net", "https://storage.azure.com", EXCHANGE];
+const FIELDS: [&str; 6] =
+    ["client_assertion", "client_assertion_type", "client_id", "client_secret", "grant_type", "scope"];
 
 /// A token that was handed out.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Token {
     pub(crate) client: Uuid,
+    pub(crate) resource: &'static str,
     pub(crate) expires_at: OffsetDateTime,
-}
-
-/// An error of the token endpoint.
-struct Denied {
-    status: StatusCode,
-    error: &'static str,
-    code: u32,
-    message: String,
-}
-
-impl Denied {
-    fn new(status: u16, error: &'static str, code: u32, message: impl Into<String>) -> Self {
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
-        Self { status, error, code, message: message.into() }
-    }
-
-    fn missing(field: &str) -> Self {
-        let message = format!("The request body must contain the following parameter: '{field}'.");
-        Self::new(400, "invalid_request", 900_144, message)
-    }
-
-    fn answer(self, chance: &mut fastrand::Rng, now: OffsetDateTime) -> Answer {
-        let (trace, correlation) = (random_uuid(chance), random_uuid(chance));
-        let timestamp = timestamp(now);
-        let description = format!(
-            "AADSTS{}: {} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {timestamp}",
-            self.code, self.message
-        );
-        let body = json!({
-            "error": self.error,
-            "error_description": description,
-            "error_codes": [self.code],
-            "timestamp": timestamp,
-            "trace_id": trace,
-            "correlation_id": correlation,
-            "error_uri": format!("https://login.microsoftonline.com/error?code={}", self.code),
-        });
-        Answer::new(self.status, body)
-    }
 }
 
 pub(crate) async fn issue(
     State(sandbox): State<Sandbox>,
     Path(tenant): Path<String>,
+    uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer {
+    let endpoint = format!("{}{}", own_url::base(&uri, &headers), uri.path());
     sandbox.with(|world, now| {
-        let form = read_form(&headers, &body).and_then(|form| grant(world, &tenant, &form));
-        match form {
-            Ok(client) => hand_out(world, client, now),
+        let form = read_form(&headers, &body);
+        let granted = form.and_then(|form| grant(world, &tenant, &form, &endpoint, now));
+        match granted.and_then(|(client, resource)| give(world, client, resource, now)) {
+            Ok(token) => granted_answer(&token),
             Err(denied) => denied.answer(&mut world.chance, now),
         }
     })
 }
 
-/// A status that was ordered as a fault.
-pub(crate) fn ordered(world: &mut World, status: StatusCode, now: OffsetDateTime) -> Answer {
-    let denied = match status.as_u16() {
-        400 => Denied::new(400, "invalid_request", 90_100, "The request is not valid."),
-        401 => Denied::new(401, "invalid_client", 7_000_222, "The provided client secret keys are expired."),
-        429 => Denied::new(429, "temporarily_unavailable", 90_055, "Too many requests have come in at once."),
-        other => Denied::new(other, "temporarily_unavailable", 90_033, "A transient error has occurred."),
-    };
-    denied.answer(&mut world.chance, now)
+/// The resource of this name, if there are tokens for it.
+pub(crate) fn resource(name: &str) -> Option<&'static str> {
+    RESOURCES.into_iter().find(|resource| *resource == name)
 }
 
 type Form = Vec<(String, String)>;
@@ -131,28 +98,31 @@ fn field<'f>(form: &'f Form, name: &str) -> Result<&'f str, Denied> {
     value.filter(|value| !value.is_empty()).ok_or_else(|| Denied::missing(name))
 }
 
-fn grant(world: &World, tenant: &str, form: &Form) -> Result<Uuid, Denied> {
+/// Which app it is, and for what it gets a token.
+fn grant(
+    world: &mut World,
+    tenant: &str,
+    form: &Form,
+    endpoint: &str,
+    now: OffsetDateTime,
+) -> Result<(Uuid, &'static str), Denied> {
     check_tenant(world, tenant)?;
     check_grant_type(field(form, "grant_type")?)?;
     let id = field(form, "client_id")?;
     let app = world.settings.apps.iter().find(|app| app.id.to_string() == id.to_lowercase());
-    let app = app.ok_or_else(|| {
+    let app = app.cloned().ok_or_else(|| {
         let message = format!("Application with identifier '{id}' was not found in the directory.");
         Denied::new(400, "unauthorized_client", 700_016, message)
     })?;
-    check_scope(field(form, "scope")?)?;
-    let secret = field(form, "client_secret").map_err(|_| {
-        let message =
-            "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
-        Denied::new(401, "invalid_client", 7_000_218, message)
-    })?;
-    if secret != app.secret.expose_secret() {
-        let message = format!(
-            "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{id}'."
-        );
-        return Err(Denied::new(401, "invalid_client", 7_000_215, message));
+    let resource = check_scope(field(form, "scope")?)?;
+    match field(form, "client_assertion") {
+        Ok(assertion) => {
+            check_assertion_type(field(form, "client_assertion_type")?)?;
+            assertion::check(world, assertion, app.id, endpoint, now)?;
+        }
+        Err(_) => check_secret(world, &app, form)?,
     }
-    Ok(app.id)
+    Ok((app.id, resource))
 }
 
 fn check_tenant(world: &World, tenant: &str) -> Result<(), Denied> {
@@ -170,25 +140,73 @@ fn check_grant_type(grant_type: &str) -> Result<(), Denied> {
     Err(Denied::new(400, "unsupported_grant_type", 70_003, message))
 }
 
-fn check_scope(scope: &str) -> Result<(), Denied> {
-    if scope == SCOPE {
+fn check_scope(scope: &str) -> Result<&'static str, Denied> {
+    scope.strip_suffix("/.default").and_then(resource).ok_or_else(|| {
+        let message = format!(
+            "The provided value for scope {scope} is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI)."
+        );
+        Denied::new(400, "invalid_scope", 1_002_012, message)
+    })
+}
+
+fn check_assertion_type(found: &str) -> Result<(), Denied> {
+    if found == assertion::TYPE {
+        return Ok(());
+    }
+    let message = format!("Parameter 'client_assertion_type' is not valid: '{found}'.");
+    Err(Denied::new(400, "invalid_request", 90_100, message))
+}
+
+fn check_secret(world: &World, app: &App, form: &Form) -> Result<(), Denied> {
+    let secret = field(form, "client_secret").map_err(|_| {
+        let message =
+            "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
+        Denied::client(7_000_218, message)
+    })?;
+    let in_a_file = world.identities.as_ref().is_some_and(|it| it.has_secret(secret));
+    if in_a_file || secret == app.secret.expose_secret() {
         return Ok(());
     }
     let message = format!(
-        "The provided value for scope {scope} is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI)."
+        "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{}'.",
+        app.id
     );
-    Err(Denied::new(400, "invalid_scope", 1_002_012, message))
+    Err(Denied::client(7_000_215, message))
 }
 
-fn hand_out(world: &mut World, client: Uuid, now: OffsetDateTime) -> Answer {
+/// A token with which `client` may call `resource`. One for the exchange is really signed: it is shown to us again.
+pub(crate) fn give(
+    world: &mut World,
+    client: Uuid,
+    resource: &'static str,
+    now: OffsetDateTime,
+) -> Result<String, Denied> {
+    if resource == EXCHANGE {
+        return vouch(world, client, now);
+    }
     let signature = format!("{:032x}{:032x}", world.chance.u128(..), world.chance.u128(..));
-    let token = format!(
-        "{}.{}.{signature}",
-        part(&json!({"typ": "JWT", "alg": "RS256"})),
-        claims(world, client, now)
-    );
+    let head = part(&json!({"typ": "JWT", "alg": "RS256"}));
+    let token = format!("{head}.{}.{signature}", claims(world, client, resource, now));
     world.tenant.tokens.retain(|_, token| token.expires_at > now);
-    world.tenant.tokens.insert(token.clone(), Token { client, expires_at: now + LIFETIME });
+    world.tenant.tokens.insert(token.clone(), Token { client, resource, expires_at: now + LIFETIME });
+    Ok(token)
+}
+
+/// Entra's word on who a client is, for the token endpoint of another tenant or of the same.
+fn vouch(world: &World, client: Uuid, now: OffsetDateTime) -> Result<String, Denied> {
+    let subject = if client == IDENTITY_CLIENT_ID { IDENTITY_PRINCIPAL_ID } else { client };
+    let issuer = entra(world.settings.tenant_id);
+    let signed = world
+        .identities
+        .as_ref()
+        .and_then(|it| it.issuer.token(&issuer, &subject.to_string(), now, LIFETIME).ok());
+    signed.ok_or_else(|| {
+        let message = format!("The resource principal named {EXCHANGE} was not found in the tenant.");
+        Denied::new(400, "invalid_resource", 500_011, message)
+    })
+}
+
+fn granted_answer(token: &str) -> Answer {
     Answer::ok(json!({
         "token_type": "Bearer",
         "expires_in": LIFETIME.as_secs(),
@@ -199,11 +217,12 @@ fn hand_out(world: &mut World, client: Uuid, now: OffsetDateTime) -> Answer {
 }
 
 /// What the token says of itself: to Graph a matter of trust, to the app the only place where it can read its rights.
-fn claims(world: &World, client: Uuid, now: OffsetDateTime) -> String {
+fn claims(world: &World, client: Uuid, resource: &str, now: OffsetDateTime) -> String {
     let app = world.settings.apps.iter().find(|app| app.id == client);
-    let roles: Vec<_> = app.iter().flat_map(|app| &app.permissions).map(|held| role(*held)).collect();
+    let held = app.iter().filter(|_| resource == GRAPH).flat_map(|app| &app.permissions);
+    let roles: Vec<_> = held.map(|held| role(*held)).collect();
     part(&json!({
-        "aud": "https://graph.microsoft.com",
+        "aud": resource,
         "iss": format!("https://sts.windows.net/{}/", world.settings.tenant_id),
         "exp": (now + LIFETIME).unix_timestamp(),
         "appid": client,
@@ -229,9 +248,4 @@ const fn role(permission: Permission) -> &'static str {
         Permission::AppRoleAssignmentReadWrite => "AppRoleAssignment.ReadWrite.All",
         Permission::RoleManagementReadWrite => "RoleManagement.ReadWrite.Directory",
     }
-}
-
-fn timestamp(now: OffsetDateTime) -> String {
-    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
-    now.format(format).unwrap_or_default()
 }

@@ -1,4 +1,5 @@
-//! The stand-ins over sockets: the token endpoint over https, the others over plain HTTP on loopback.
+//! The stand-ins over sockets: the token endpoint, the key vault and the endpoint for managed identities over https, on
+//! one port, the others over plain HTTP on loopback.
 //!
 //! Each vendor has a port of its own, so that an outage is what it is in life: nobody listens.
 
@@ -21,7 +22,7 @@ use listener::Port;
 pub struct Addresses {
     /// The control and the ledger; with port 0 every vendor gets a free port, else the ports that follow.
     pub plain: SocketAddr,
-    /// The token endpoint.
+    /// The token endpoint, the key vault and the endpoint for managed identities.
     pub tls: SocketAddr,
     /// Where to write the certificate that signs the token endpoint's.
     pub ca_file: PathBuf,
@@ -30,8 +31,12 @@ pub struct Addresses {
 /// Where everything listens, as URLs without a slash at the end.
 #[derive(Clone, Debug, Serialize)]
 pub struct Endpoints {
-    /// `ENTRA_AUTHORITY_HOST`
+    /// `ENTRA_AUTHORITY_HOST` and `AZURE_AUTHORITY_HOST`
     pub login: String,
+    /// The key vault: `ENTRA_KEYVAULT_CERTIFICATE` begins with it.
+    pub vault: String,
+    /// `IDENTITY_ENDPOINT`, whole
+    pub identity: String,
     /// `GRAPH_ENDPOINT`
     pub graph: String,
     /// `STRIPE_API_BASE`
@@ -102,8 +107,11 @@ impl Sandbox {
         let database = open(following(at.plain, 5), Some(Vendor::Database), service.database, None)?;
         let webhook = open(following(at.plain, 6), Some(Vendor::Webhook), service.webhook, None)?;
         let login = open(at.tls, Some(Vendor::Login), service.login, Some(acceptor))?;
+        let secure = format!("https://localhost:{}", login.port());
         let endpoints = Endpoints {
-            login: format!("https://localhost:{}", login.port()),
+            vault: secure.clone(),
+            identity: format!("{secure}/msi/token"),
+            login: secure,
             graph: format!("http://{graph}"),
             stripe: format!("http://{stripe}"),
             mailchimp: format!("http://{mailchimp}"),

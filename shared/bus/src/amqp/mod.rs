@@ -1,6 +1,6 @@
 //! AMQP 1.0 as Service Bus speaks it: everything that `publisher` and `receiver` stand on.
 //!
-//! From the wire up: `transport` (and `tls`) open a stream, `tap` reads along on it, `connection` brings up AMQP
+//! From the wire up: `transport` opens a stream, `tap` reads along on it, `connection` brings up AMQP
 //! and proves who we are with `cbs` (and `sas`), `rpc` asks questions, `management` knows which, `convert` turns
 //! messages into ours and back, and `errors` says what a failure means.
 
@@ -14,7 +14,6 @@ mod namespace;
 mod rpc;
 mod sas;
 mod tap;
-pub(crate) mod tls;
 mod transport;
 
 pub(crate) use backoff::{Backoff, backoff};

@@ -6,11 +6,12 @@ use azure_core::{credentials::TokenCredential, error::ErrorKind};
 use secrecy::SecretString;
 use time::OffsetDateTime;
 use usher_clock::Clock;
+use usher_identity::ambient_credential;
 
 use super::{sas, transport::Dialer};
 use crate::{
     BusError,
-    settings::{BusSettingsError, Checked, Identity, ambient_credential},
+    settings::{BusSettingsError, Checked, Identity},
 };
 
 /// How long a token that we sign ourselves is valid.

@@ -15,8 +15,8 @@ use tokio_tungstenite::{
     tungstenite::{ClientRequestBuilder, Error as WebSocketError, Message as Frame, http::Uri},
 };
 use tokio_util::io::{CopyToBytes, SinkWriter, StreamReader};
+use usher_identity::tls_config;
 
-use super::tls;
 use crate::settings::{BusSettingsError, BusTransport, Checked};
 
 /// The path and the sub-protocol under which Service Bus takes AMQP inside WebSockets.
@@ -38,7 +38,7 @@ pub(crate) struct Dialer {
 
 impl Dialer {
     pub(crate) fn new(checked: &Checked, extra_ca: Option<&Path>) -> Result<Self, BusSettingsError> {
-        let connector = || tls::client_config(extra_ca).map(|config| TlsConnector::from(Arc::new(config)));
+        let connector = || tls_config(extra_ca).map(|config| TlsConnector::from(Arc::new(config)));
         Ok(Self {
             host: checked.host.clone(),
             port: checked.port,

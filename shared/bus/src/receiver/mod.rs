@@ -38,7 +38,8 @@ const CLOSE_DEADLINE: Duration = Duration::from_secs(3);
 
 /// A receiver on Service Bus.
 pub(crate) struct ServiceBusReceiver {
-    entity: String,
+    entity: Entity,
+    address: String,
     commands: mpsc::UnboundedSender<Command>,
     inbox: Arc<Inbox>,
     management: watch::Receiver<Option<Arc<Management>>>,
@@ -64,7 +65,7 @@ impl ServiceBusReceiver {
             waits: backoff(),
         };
         let task = Mutex::new(Some(AbortOnDropHandle::new(tokio::spawn(worker.run(line)))));
-        Ok(Self { entity: address, commands, inbox, management, task })
+        Ok(Self { entity: entity.clone(), address, commands, inbox, management, task })
     }
 
     fn tell(&self, command: Command) -> Result<(), BusError> {
@@ -120,7 +121,7 @@ impl Receiver for ServiceBusReceiver {
         let (answer, answered) = oneshot::channel();
         self.tell(Command::Settle(Settle { lock, settlement: settlement.clone(), answer }))?;
         match timeout(SETTLE_DEADLINE, answered).await {
-            Ok(Ok(state)) => verdict(&self.entity, &settlement, &state),
+            Ok(Ok(state)) => verdict(&self.address, &settlement, &state),
             Ok(Err(_unanswered)) => {
                 let settlement = &settlement;
                 // Boxed, since it is large and rare: every settlement would carry its size.
@@ -147,5 +148,9 @@ impl Receiver for ServiceBusReceiver {
         }
         self.inbox.end(BusError::Closed);
         self.inbox.take_all();
+    }
+
+    fn entity(&self) -> Option<&Entity> {
+        Some(&self.entity)
     }
 }

@@ -1,14 +1,13 @@
 //! Where the broker is and who we are: the settings, and what they come to once checked.
 
 mod connection_string;
-mod credential;
 
 use clap::{Args, ValueEnum};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
+use usher_identity::IdentityError;
 
 use self::connection_string::ConnectionString;
-pub(crate) use self::credential::ambient_credential;
 
 const CONNECTION_STRING: &str = "SERVICEBUS_CONNECTION_STRING";
 const NAMESPACE: &str = "SERVICEBUS_NAMESPACE";
@@ -60,6 +59,13 @@ impl BusSettingsError {
     /// The setting's name, as in the environment.
     pub fn setting(&self) -> &'static str {
         self.setting
+    }
+}
+
+/// It was the namespace, given without a key, that asked for a credential.
+impl From<IdentityError> for BusSettingsError {
+    fn from(error: IdentityError) -> Self {
+        Self::new(error.setting().unwrap_or(NAMESPACE), error.to_string())
     }
 }
 

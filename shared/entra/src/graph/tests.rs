@@ -6,7 +6,7 @@ use usher_http::Failure;
 
 use super::*;
 use crate::{
-    ClientSecret,
+    ClientCredentials,
     testing::{TENANT, USER, answer, graph},
 };
 
@@ -96,8 +96,14 @@ async fn a_refused_secret_says_which_setting_to_look_at() {
     }));
     let clock = Clock::system();
     let authority = "https://login.microsoftonline.com".parse().unwrap();
-    let credential =
-        ClientSecret::new(http.clone(), &authority, TENANT, USER, SecretString::from("hush"), clock);
+    let credential = ClientCredentials::with_secret(
+        http.clone(),
+        &authority,
+        TENANT,
+        USER,
+        SecretString::from("hush"),
+        clock,
+    );
     let graph = Graph::new(http, "https://graph.microsoft.com".parse().unwrap(), Arc::new(credential), clock);
     let problem = graph.check_token().await.unwrap_err();
     assert_eq!(problem.to_string(), "Entra refuses our credentials: 401 invalid_client AADSTS7000215");

@@ -89,3 +89,19 @@ async fn a_discarded_token_is_replaced_and_its_successor_stays() {
     tokens.discard(&first).await;
     assert_eq!(get(&tokens).await.unwrap(), "2");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_to_be_mended_is_said_once_until_it_is() {
+    let mut state = State::default();
+    let expired = |at| CredentialError::Expired { kind: crate::CredentialKind::CertificateFile, at };
+    state.tell(&TransportError::Timeout.into());
+    assert_eq!(state.told, None, "waiting may help");
+    for at in [OffsetDateTime::UNIX_EPOCH, OffsetDateTime::UNIX_EPOCH + Duration::from_secs(1)] {
+        state.tell(&expired(at));
+        assert_eq!(state.told, Some(expired(at)));
+    }
+    let (tokens, _) = tokens(usize::MAX);
+    let token = tokens.credential.token("scope").await.unwrap();
+    tokens.keep(&mut state, token);
+    assert_eq!(state.told, None);
+}

@@ -76,3 +76,13 @@ async fn without_a_bound_any_number_runs_and_none_is_taken_for_one() {
     tokio::join!(get(one.clone()), get(one));
     assert_eq!(start.elapsed(), 2 * SECOND);
 }
+
+#[tokio::test(start_paused = true)]
+async fn how_many_of_the_connections_were_in_use_can_be_read() {
+    let (client, _) = slow_client();
+    assert_eq!(client.quota("mailchimp").used(), None, "any number may run at once");
+    let client = client.with_connections(4);
+    let quota = client.quota("mailchimp");
+    join_all((0..3).map(|_| get(client.clone()))).await;
+    assert_eq!(quota.used(), Some(0.75));
+}

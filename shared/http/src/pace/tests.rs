@@ -120,3 +120,26 @@ async fn whoever_stops_waiting_holds_up_nobody() {
     assert!(given_up.iter().all(Result::is_err));
     assert_eq!(patient, SECOND);
 }
+
+#[tokio::test(start_paused = true)]
+async fn how_much_is_used_and_how_long_the_queue_is_can_be_read_meanwhile() {
+    let pace = pace(20);
+    let quota = pace.quota("graph-writes");
+    assert_eq!((quota.used(), quota.wait()), (Some(0.0), Some(Duration::ZERO)));
+    let look = async {
+        tokio::time::sleep(10 * SECOND).await;
+        (quota.used().unwrap(), quota.wait().unwrap())
+    };
+    let (_, (used, wait)) = tokio::join!(crowd(&pace, 400), look);
+    assert!(used > 0.99, "{used}");
+    assert!((9 * SECOND..=10 * SECOND).contains(&wait), "{wait:?}");
+    assert_eq!(quota.wait(), Some(Duration::ZERO), "nobody waits any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_stops_waiting_is_no_longer_in_the_queue() {
+    let pace = pace(1);
+    pace.turn().await;
+    assert!(timeout(SECOND / 2, pace.turn()).await.is_err());
+    assert_eq!(pace.quota("stripe").wait(), Some(Duration::ZERO));
+}

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use tokio::task::JoinSet;
+use tracing::Span;
 use usher_bus::{BusError, LockToken};
 
 use crate::locks::HeldLock;
@@ -25,6 +26,8 @@ pub(super) struct Held {
     pub(super) _lock: HeldLock,
     pub(super) message_id: String,
     pub(super) stage: Stage,
+    /// That of all that is done with it; open until it has left the queue.
+    pub(super) span: Span,
 }
 
 /// How far a letter is.
@@ -38,8 +41,8 @@ pub(super) enum Stage {
     Kept,
 }
 
-/// Work that came to an end: the letter's number, and why it must stay if it must.
-pub(super) type Worked = (i64, Result<(), String>);
+/// Work that came to an end: the letter's number, the span that it was done in, and why the letter must stay if it must.
+pub(super) type Worked = (i64, Span, Result<(), String>);
 
 /// What the broker answered to the completion of a letter under this lock.
 pub(super) type Settled = (i64, LockToken, Result<(), BusError>);

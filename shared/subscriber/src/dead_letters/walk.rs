@@ -6,15 +6,21 @@ use async_trait::async_trait;
 use backon::Retryable;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::task::AbortOnDropHandle;
+use tracing::{Instrument, Span};
 use usher_bus::{BusError, Delivery, LockToken, Peeked, Receiver, Settlement};
 use usher_service::Shutdown;
 
 use super::{
     DeadLetter, Ended, Fate, Matcher, Pages, Summary, Tempo,
-    hand::{Hand, Held, Settled, Stage},
+    hand::{Hand, Held, Settled, Stage, Worked},
     rate::Turns,
 };
-use crate::{backoff, locks::Locks, subscriber::release};
+use crate::{
+    backoff,
+    locks::Locks,
+    spans::{self, Spans},
+    subscriber::release,
+};
 
 /// How many letters a walk holds at most. More that fail, or don't match, end it.
 pub const MOST_HELD: usize = 256;
@@ -47,6 +53,11 @@ pub trait Work: Send + Sync + 'static {
     /// Returns when that number has changed.
     async fn waiting_changed(&self) {
         std::future::pending().await
+    }
+
+    /// The span of all that is done with a letter, its way out of the queue included. None unless the work has one.
+    fn span(&self, _letter: &Delivery) -> Span {
+        Span::none()
     }
 
     /// Returns when there is no point in going on.
@@ -99,7 +110,9 @@ impl Walk {
         let _renewing = renew(&locks, &self.receiver);
         let turns = Turns::new(self.tempo);
         let summary = Summary { reached: Some((0, self.last)), ..Summary::default() };
-        let mut run = Run { walk: self, locks, turns, report, hand: Hand::default(), quiet: 0, summary };
+        let spans = Spans::of(self.receiver.entity(), "");
+        let mut run =
+            Run { walk: self, locks, turns, report, hand: Hand::default(), quiet: 0, summary, spans };
         let ended = run.until_ended(shutdown).await;
         run.give_back().await;
         run.summary.ended = ended?;
@@ -122,6 +135,7 @@ struct Run<'a> {
     /// How often in a row nothing arrived.
     quiet: u32,
     summary: Summary,
+    spans: Spans,
 }
 
 impl Run<'_> {
@@ -141,8 +155,8 @@ impl Run<'_> {
                     }
                 }
                 Some(worked) = self.hand.working.join_next() => {
-                    if let Ok((number, outcome)) = worked {
-                        self.worked(number, outcome);
+                    if let Ok(worked) = worked {
+                        self.worked(worked);
                     }
                 }
                 () = self.walk.work.waiting_changed() => {}
@@ -183,7 +197,8 @@ impl Run<'_> {
         }
         let lock = self.locks.hold(&delivery);
         let message_id = delivery.message.id.clone();
-        self.hand.held.insert(number, Held { token, _lock: lock, message_id, stage: Stage::Kept });
+        let held = Held { token, _lock: lock, message_id, stage: Stage::Kept, span: Span::none() };
+        self.hand.held.insert(number, held);
         if let Some((reached, last)) = &mut self.summary.reached {
             *reached = number.min(*last).max(*reached);
         }
@@ -221,13 +236,20 @@ impl Run<'_> {
         let work = self.walk.work.clone();
         self.hand.working.spawn(async move {
             wait_for(turn).await;
-            (number, work.on(&delivery).await)
+            let span = work.span(&delivery);
+            let outcome = work.on(&delivery).instrument(span.clone()).await;
+            (number, span, outcome)
         });
     }
 
-    fn worked(&mut self, number: i64, outcome: Result<(), String>) {
+    fn worked(&mut self, (number, span, outcome): Worked) {
         match outcome {
-            Ok(()) => self.complete(number),
+            Ok(()) => {
+                if let Some(held) = self.hand.held.get_mut(&number) {
+                    held.span = span;
+                }
+                self.complete(number);
+            }
             Err(why) => self.stays(number, why),
         }
     }
@@ -237,7 +259,13 @@ impl Run<'_> {
         let Some(held) = self.hand.held.get_mut(&number) else { return };
         held.stage = Stage::Done;
         let (receiver, token) = (self.walk.receiver.clone(), held.token);
-        self.hand.settling.spawn(async move { (number, token, complete(&*receiver, number, token).await) });
+        let span = settling(&self.spans, held);
+        let settling = async move {
+            let answer = complete(&*receiver, number, token).await;
+            spans::settled(&Span::current(), &answer);
+            (number, token, answer)
+        };
+        self.hand.settling.spawn(settling.instrument(span));
     }
 
     async fn settled(&mut self, (number, token, answer): Settled) -> Result<(), BusError> {
@@ -252,6 +280,8 @@ impl Run<'_> {
 
     fn leaves(&mut self, number: i64) {
         if let Some(held) = self.hand.held.remove(&number) {
+            // It ends when it was last entered: now.
+            held.span.in_scope(|| ());
             self.summary.done += 1;
             self.report(number, held.message_id, None);
         }
@@ -306,8 +336,8 @@ impl Run<'_> {
     /// nothing. Completions under way are waited for, or what leaves the queue would be told to be in it.
     async fn give_back(&mut self) {
         while let Some(worked) = self.hand.working.try_join_next() {
-            if let Ok((number, outcome)) = worked {
-                self.worked(number, outcome);
+            if let Ok(worked) = worked {
+                self.worked(worked);
             }
         }
         self.hand.working.shutdown().await;
@@ -336,6 +366,14 @@ impl Run<'_> {
             self.stays(number, "done, but the broker did not let go of it: run it again".to_owned());
         }
     }
+}
+
+/// The span of a letter's way out of the queue; none where the work with it has none.
+fn settling(spans: &Spans, held: &Held) -> Span {
+    if held.span.is_disabled() {
+        return Span::none();
+    }
+    held.span.in_scope(|| spans.settle(&Settlement::Complete, &held.message_id))
 }
 
 async fn is_there(receiver: Arc<dyn Receiver>, number: i64) -> Result<bool, BusError> {

@@ -5,6 +5,8 @@
 mod bench;
 mod circuit;
 mod dead_letters;
+mod metrics;
 mod outcomes;
 mod replay;
 mod stopping;
+mod traces;

@@ -9,34 +9,35 @@ use rustls::{
 };
 use rustls_platform_verifier::Verifier;
 
-use crate::settings::BusSettingsError;
-
-const EXTRA_CA: &str = "USHER_EXTRA_CA_FILE";
+use crate::IdentityError;
 
 /// A client's configuration that trusts what this machine trusts, and `extra_ca` (a PEM file) besides.
 ///
 /// # Errors
-/// If the file can't be read or holds no certificate, or this machine has no trust store.
-pub(crate) fn client_config(extra_ca: Option<&Path>) -> Result<ClientConfig, BusSettingsError> {
-    let error = |problem: String| BusSettingsError::new(EXTRA_CA, problem);
-    let roots = extra_ca.map(read_certificates).transpose().map_err(error)?.unwrap_or_default();
+/// [`IdentityError::Trust`] if the file can't be read or holds no certificate, or this machine has no trust store.
+pub fn tls_config(extra_ca: Option<&Path>) -> Result<ClientConfig, IdentityError> {
+    let roots = extra_ca.map(read_certificates).transpose()?.unwrap_or_default();
     let provider = Arc::new(default_provider());
-    let verifier = Verifier::new_with_extra_roots(roots, provider.clone())
-        .map_err(|failure| error(format!("is needed, with certificates that can be used: {failure}")))?;
+    let verifier = Verifier::new_with_extra_roots(roots, provider.clone()).map_err(|failure| {
+        IdentityError::Trust(format!("is needed, with certificates that can be used: {failure}"))
+    })?;
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|failure| error(format!("can't be used: {failure}")))?
+        .map_err(|failure| IdentityError::Trust(format!("can't be used: {failure}")))?
         .dangerous() // only in that we name the verifier: it is the platform's own
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     Ok(config)
 }
 
-fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let unreadable = |failure| format!("can't be read as PEM: {failure}");
+fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
+    let unreadable = |failure| IdentityError::Trust(format!("can't be read as PEM: {failure}"));
     let certificates: Vec<_> =
         CertificateDer::pem_file_iter(file).and_then(Iterator::collect).map_err(unreadable)?;
-    if certificates.is_empty() { Err("holds no certificate".to_owned()) } else { Ok(certificates) }
+    if certificates.is_empty() {
+        return Err(IdentityError::Trust("holds no certificate".to_owned()));
+    }
+    Ok(certificates)
 }
 
 #[cfg(test)]
@@ -48,8 +49,8 @@ mod tests {
     fn problem_with(content: &str) -> String {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(content.as_bytes()).unwrap();
-        let error = client_config(Some(file.path())).unwrap_err();
-        assert_eq!(error.setting(), "USHER_EXTRA_CA_FILE");
+        let error = tls_config(Some(file.path())).unwrap_err();
+        assert_eq!(error.setting(), Some("USHER_EXTRA_CA_FILE"));
         error.to_string()
     }
 
@@ -60,7 +61,7 @@ mod tests {
 
     #[test]
     fn a_ca_file_that_is_not_there_is_a_wrong_setting() {
-        let error = client_config(Some(Path::new("/no/such/file.pem"))).unwrap_err();
+        let error = tls_config(Some(Path::new("/no/such/file.pem"))).unwrap_err();
         assert!(error.to_string().starts_with("can't be read"), "{error}");
     }
 }
