@@ -129,13 +129,15 @@ async fn type_all(typist: &Typist, document: &'static str) {
 #[tokio::test]
 async fn there_are_as_many_dependencies_as_security_md_says() {
     let document = include_str!("../../SECURITY.md");
-    let typist = Typist::in_folder(workspace());
+    let home_of_typist = tempfile::tempdir().unwrap();
+    let typist = Typist::in_folder(home_of_typist.path());
     let path = std::env::var("PATH").unwrap();
     let home = std::env::var("HOME").unwrap();
     let commands = lines_of(document, "sh");
     let mut counts = Vec::new();
     for command in &commands {
-        let typed = format!("export HOME='{home}'; PATH=\"{path}:$PATH\"; {command}");
+        let there = workspace().display();
+        let typed = format!("export HOME='{home}' PATH=\"{path}:$PATH\"; cd '{there}'; {command}");
         let (code, said) = typist.type_in(&typed).await;
         assert_eq!(code, Some(0), "{command}: {said}");
         counts.push(said.split_whitespace().last().unwrap().to_owned());
