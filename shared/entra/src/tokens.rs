@@ -30,6 +30,8 @@ struct State {
     failed: Option<(Instant, CredentialError)>,
     /// What an operator was last told to mend, until it is.
     told: Option<CredentialError>,
+    /// Whether a token was asked for before. What comes of the first time is told by whoever starts with it.
+    began: bool,
 }
 
 struct Held {
@@ -88,7 +90,7 @@ impl Tokens {
         let renew_at = token.expires_at - MARGIN.min(life / 2);
         let token = Arc::new(token);
         let held = Some(Held { token: token.clone(), renew_at });
-        let before = std::mem::replace(state, State { held, failed: None, told: None });
+        let before = std::mem::replace(state, State { held, failed: None, told: None, began: true });
         if before.told.is_some() {
             tracing::info!("our credential is taken again");
         }
@@ -109,7 +111,9 @@ impl Tokens {
             return Ok(held.token.clone());
         }
         state.failed = Some((Instant::now(), error.clone()));
-        state.tell(&error);
+        if std::mem::replace(&mut state.began, true) {
+            state.tell(&error);
+        }
         Err(error)
     }
 }

@@ -20,7 +20,7 @@ use usher_sandbox::{Judged, TENANT_ID};
 use usher_telemetry::trace_id_of_event;
 use usher_tests::{
     judge, otlp_receiver,
-    processes::{Options, Process, World, peek_all},
+    processes::{Options, Process, World, eventually, peek_all},
 };
 use uuid::Uuid;
 
@@ -64,7 +64,7 @@ struct Story {
 async fn world(endpoint: &str) -> World {
     let variables = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
-        ("OTEL_METRICS_EXPORTER", "none"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "500"),
         ("OTEL_BSP_SCHEDULE_DELAY", "200"),
     ];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
@@ -274,4 +274,18 @@ async fn a_sign_up_is_one_trace_through_all_services_and_a_receiver_that_is_not_
     let refused = traces.get(&trace_of(story.refused));
     check_refused(refused, check_producer(refused, story.refused));
     check_names_and_values(&spans, &story.people);
+    check_metrics(&receiver).await;
+}
+
+/// Sent with the last traces at the latest, by everybody.
+async fn check_metrics(receiver: &Receiver) {
+    let of_consumers = ["usher.signup.effect.delay", "usher.deliveries", "usher.circuit.open"];
+    let is_there =
+        |service: &str, name: &str| receiver.metrics().get(service).is_some_and(|names| names.contains(name));
+    eventually("what each service measures comes through", async || {
+        let consumers = Judged::ALL.map(|consumer| format!("usher-{}", consumer.name()));
+        let all = consumers.iter().all(|service| of_consumers.iter().all(|name| is_there(service, name)));
+        (all && is_there("usher-producer", "usher.watermark.lag")).then_some(())
+    })
+    .await;
 }

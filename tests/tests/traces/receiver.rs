@@ -1,7 +1,7 @@
 //! Somebody else's receiver between our services and the test: it takes what they send, and forwards what it understood.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     io::{Read, Write},
     net::TcpListener,
@@ -15,10 +15,11 @@ use axum::{
     body::Bytes,
     extract::{DefaultBodyLimit, State},
     http::HeaderMap,
+    routing::post,
 };
 use flate2::read::GzDecoder;
 use opentelemetry_proto::tonic::{
-    collector::trace::v1::ExportTraceServiceRequest,
+    collector::{metrics::v1::ExportMetricsServiceRequest, trace::v1::ExportTraceServiceRequest},
     common::v1::{AnyValue, KeyValue, any_value::Value},
     resource::v1::Resource,
     trace::v1::{Span as Sent, span::SpanKind, status::StatusCode},
@@ -36,10 +37,17 @@ use usher_tests::processes::eventually;
 pub(crate) struct Receiver {
     /// What OTEL_EXPORTER_OTLP_ENDPOINT is.
     pub(crate) endpoint: String,
-    received: Arc<Mutex<Vec<Span>>>,
+    received: Arc<Mutex<Received>>,
     _rotel: Child,
     _sink: AbortOnDropHandle<()>,
     _home: TempDir,
+}
+
+#[derive(Default)]
+struct Received {
+    spans: Vec<Span>,
+    /// What each service measures.
+    metrics: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// A span as it came through.
@@ -86,7 +94,12 @@ impl Receiver {
 
     /// All that has come through.
     pub(crate) fn spans(&self) -> Vec<Span> {
-        self.received.lock().unwrap().clone()
+        self.received.lock().unwrap().spans.clone()
+    }
+
+    /// The names of what each service measures, as far as it has come through.
+    pub(crate) fn metrics(&self) -> BTreeMap<String, BTreeSet<String>> {
+        self.received.lock().unwrap().metrics.clone()
     }
 }
 
@@ -97,12 +110,10 @@ fn free_addresses() -> [String; 2] {
 }
 
 /// Where Rotel forwards to.
-async fn sink() -> (Arc<Mutex<Vec<Span>>>, AbortOnDropHandle<()>, String) {
-    let received = Arc::<Mutex<Vec<Span>>>::default();
-    let keep = |State(received): State<Arc<Mutex<Vec<Span>>>>, headers: HeaderMap, body: Bytes| async move {
-        received.lock().unwrap().extend(spans(&headers, &body));
-    };
-    let router = Router::new().route("/v1/traces", axum::routing::post(keep));
+async fn sink() -> (Arc<Mutex<Received>>, AbortOnDropHandle<()>, String) {
+    let received = Arc::<Mutex<Received>>::default();
+    let router =
+        Router::new().route("/v1/traces", post(keep_traces)).route("/v1/metrics", post(keep_metrics));
     let router = router.layer(DefaultBodyLimit::disable()).with_state(received.clone());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -110,19 +121,33 @@ async fn sink() -> (Arc<Mutex<Vec<Span>>>, AbortOnDropHandle<()>, String) {
     (received, AbortOnDropHandle::new(serving), address)
 }
 
-fn spans(headers: &HeaderMap, body: &[u8]) -> Vec<Span> {
-    let mut plain = Vec::new();
-    match headers.get("content-encoding").map(|it| it.to_str().unwrap()) {
-        Some("gzip") => GzDecoder::new(body).read_to_end(&mut plain).unwrap(),
-        _ => plain.write_all(body).map(|()| body.len()).unwrap(),
-    };
-    let request = ExportTraceServiceRequest::decode(&plain[..]).unwrap();
+async fn keep_traces(State(received): State<Arc<Mutex<Received>>>, headers: HeaderMap, body: Bytes) {
+    let request = ExportTraceServiceRequest::decode(&*plain(&headers, &body)).unwrap();
     let of_resource = |it: opentelemetry_proto::tonic::trace::v1::ResourceSpans| {
         let service = service(it.resource.as_ref());
         let sent = it.scope_spans.into_iter().flat_map(|of_scope| of_scope.spans);
         sent.map(|sent| span(sent, &service)).collect::<Vec<_>>()
     };
-    request.resource_spans.into_iter().flat_map(of_resource).collect()
+    received.lock().unwrap().spans.extend(request.resource_spans.into_iter().flat_map(of_resource));
+}
+
+async fn keep_metrics(State(received): State<Arc<Mutex<Received>>>, headers: HeaderMap, body: Bytes) {
+    let request = ExportMetricsServiceRequest::decode(&*plain(&headers, &body)).unwrap();
+    let mut received = received.lock().unwrap();
+    for of_resource in request.resource_metrics {
+        let names = received.metrics.entry(service(of_resource.resource.as_ref())).or_default();
+        let measured = of_resource.scope_metrics.into_iter().flat_map(|of_scope| of_scope.metrics);
+        names.extend(measured.map(|metric| metric.name));
+    }
+}
+
+fn plain(headers: &HeaderMap, body: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    match headers.get("content-encoding").map(|it| it.to_str().unwrap()) {
+        Some("gzip") => GzDecoder::new(body).read_to_end(&mut plain).unwrap(),
+        _ => plain.write_all(body).map(|()| body.len()).unwrap(),
+    };
+    plain
 }
 
 fn service(resource: Option<&Resource>) -> String {
