@@ -135,9 +135,7 @@ impl Received {
 
     /// The newest values into their file.
     fn write(&self) {
-        if let Err(error) = self.newest().write(&self.folder) {
-            tracing::warn!(%error, "the newest metrics can't be written");
-        }
+        self.newest().write(&self.folder);
     }
 
     fn record(&self) -> MutexGuard<'_, Record> {

@@ -13,6 +13,8 @@ pub(super) struct Newest {
     points: BTreeMap<(String, String, String), Point>,
     /// Whether there is anything that has not been written.
     unwritten: bool,
+    /// Whether that could not be done last time: it is said once, not every second.
+    broken: bool,
 }
 
 impl Newest {
@@ -27,8 +29,19 @@ impl Newest {
         }
     }
 
-    /// Writes them, if there is anything new.
-    pub(super) fn write(&mut self, folder: &Path) -> io::Result<()> {
+    /// Writes them, if there is anything new. That the disk is full is no reason to end a run.
+    pub(super) fn write(&mut self, folder: &Path) {
+        match self.written(folder) {
+            Ok(()) => self.broken = false,
+            Err(error) if !self.broken => {
+                self.broken = true;
+                tracing::warn!(%error, "the newest metrics can't be written");
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn written(&mut self, folder: &Path) -> io::Result<()> {
         if self.unwritten {
             status::write_points(folder, self.points.values())?;
             self.unwritten = false;
@@ -52,9 +65,21 @@ mod tests {
         let mut newest = Newest::default();
         newest.add(vec![point("usher-billing", 0.0), point("usher-crm", 0.0)]);
         newest.add(vec![point("usher-billing", 1.0)]);
-        newest.write(folder.path()).unwrap();
+        newest.write(folder.path());
         let expected = vec![point("usher-billing", 1.0), point("usher-crm", 0.0)];
         assert_eq!(status::read_points(folder.path()), expected);
+    }
+
+    #[test]
+    fn what_can_not_be_written_is_written_once_it_can() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut newest = Newest::default();
+        newest.add(vec![point("usher-billing", 1.0)]);
+        newest.write(&folder.path().join("nowhere"));
+        assert!(newest.broken);
+        newest.write(folder.path());
+        assert!(!newest.broken);
+        assert_eq!(status::read_points(folder.path()), vec![point("usher-billing", 1.0)]);
     }
 
     #[test]
