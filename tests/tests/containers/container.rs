@@ -12,7 +12,7 @@ use std::{
 use serde_json::Value;
 use tokio::{
     process::{Child, ChildStdin, Command},
-    time::timeout,
+    time::{Instant, timeout},
 };
 use usher_tests::processes::{Output, eventually, send_signal};
 
@@ -132,6 +132,18 @@ impl Launch {
         let of_the_image = root.config.env.iter().filter_map(|variable| variable.split_once('='));
         command.env_clear().envs(of_the_image).envs(&self.variables).env("USHER_STOP_WITH_PARENT", "1");
         command
+    }
+}
+
+/// Asks all of them to stop at once, and then waits for each.
+pub(crate) async fn stop_all(mut all: Vec<Running>) {
+    let asked = Instant::now();
+    for service in &all {
+        service.ask_to_stop().await;
+    }
+    for service in &mut all {
+        let output = service.ended_within(STOPS_WITHIN.saturating_sub(asked.elapsed())).await;
+        assert_eq!(output.code, Some(0), "{}", output.stderr);
     }
 }
 

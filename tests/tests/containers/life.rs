@@ -3,13 +3,12 @@
 
 use std::{fs, os::unix::fs::chown};
 
-use tokio::time::Instant;
 use usher_sandbox::Judged;
 use usher_service::Status;
 use usher_tests::processes::{Options, Program, World, eventually};
 
 use crate::{
-    container::{Launch, Running, STOPS_WITHIN},
+    container::{Launch, Running, STOPS_WITHIN, stop_all},
     images::images,
 };
 
@@ -36,18 +35,6 @@ async fn start_all(world: &World) -> Vec<Running> {
         all.push(launch.start(world.home()).await);
     }
     all
-}
-
-/// Asks all of them, and then waits for each.
-async fn stop_all(mut all: Vec<Running>) {
-    let asked = Instant::now();
-    for service in &all {
-        service.ask_to_stop().await;
-    }
-    for service in &mut all {
-        let output = service.ended_within(STOPS_WITHIN.saturating_sub(asked.elapsed())).await;
-        assert_eq!(output.code, Some(0), "{}", output.stderr);
-    }
 }
 
 async fn attempts(world: &World, service: &Running) -> u64 {

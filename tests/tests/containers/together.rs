@@ -19,7 +19,7 @@ use usher_tests::processes::eventually;
 
 use crate::{
     compose::{Made, made, readers},
-    container::{Launch, Running, STOPS_WITHIN},
+    container::{Launch, Running, stop_all},
     images::images,
 };
 
@@ -157,18 +157,6 @@ async fn all_that_compose_yaml_starts_works_together_without_rights_and_ends_in_
     }
 
     for running in [services, stand_ins] {
-        stop(running).await;
-    }
-}
-
-/// Asks all of them at once, and then waits for each.
-async fn stop(mut all: Vec<Running>) {
-    let asked = Instant::now();
-    for service in &all {
-        service.ask_to_stop().await;
-    }
-    for service in &mut all {
-        let output = service.ended_within(STOPS_WITHIN.saturating_sub(asked.elapsed())).await;
-        assert_eq!(output.code, Some(0), "{}", output.stderr);
+        stop_all(running).await;
     }
 }
